@@ -130,21 +130,21 @@ def event_type(wire: str) -> str:
     return wire.removeprefix(TYPE_PREFIX).removesuffix(".v1")
 
 
-class Terms(Part, kw_only=True):
+class Terms(Part, frozen=True, kw_only=True):
     """Payment terms: days net, and cheaper if paid early."""
 
     net_days: Annotated[int, msgspec.Meta(ge=0, le=3650)]
     early_payment: "list[EarlyPayment]"
 
 
-class EarlyPayment(Part, kw_only=True):
+class EarlyPayment(Part, frozen=True, kw_only=True):
     """`percent` is a decimal string, of the gross amount, if paid on or before `until_on`."""
 
     until_on: date
     percent: str
 
 
-class TaxGroup(Part, kw_only=True):
+class TaxGroup(Part, frozen=True, kw_only=True):
     """One tax category and rate of a document; `tax_rate` is a decimal string in percent."""
 
     tax_category: str

@@ -19,7 +19,7 @@ from billing_shared.contracts.envelope import (
 PRODUCER = "invoice-svc"
 
 
-class InvoiceLine(Part, kw_only=True):
+class InvoiceLine(Part, frozen=True, kw_only=True):
     """`quantity`, `unit_price` and `tax_rate` are decimal strings; discount and net are rounded."""
 
     line_no: int
@@ -32,7 +32,7 @@ class InvoiceLine(Part, kw_only=True):
     tax_rate: str
 
 
-class Allowance(Part, kw_only=True):
+class Allowance(Part, frozen=True, kw_only=True):
     """A discount on the whole document, within one tax category and rate."""
 
     tax_category: str
@@ -41,7 +41,7 @@ class Allowance(Part, kw_only=True):
     reason: str
 
 
-class InvoiceIssued(Event, kw_only=True):
+class InvoiceIssued(Event, frozen=True, kw_only=True):
     """A number is taken and the document frozen. `due_minor` is less than gross only if imported."""
 
     type: ClassVar[str] = "invoice-issued"
@@ -72,7 +72,7 @@ class InvoiceIssued(Event, kw_only=True):
     content_sha256: Sha256
 
 
-class CreditNoteIssued(Event, kw_only=True):
+class CreditNoteIssued(Event, frozen=True, kw_only=True):
     """A numbered document that reduces a receivable; every amount is positive."""
 
     type: ClassVar[str] = "credit-note-issued"
@@ -94,7 +94,7 @@ class CreditNoteIssued(Event, kw_only=True):
     gross_minor: AmountMinor
 
 
-class InvoiceVoided(Event, kw_only=True):
+class InvoiceVoided(Event, frozen=True, kw_only=True):
     """An issued invoice is taken back whole; its number stays taken."""
 
     type: ClassVar[str] = "invoice-voided"
@@ -110,14 +110,14 @@ class InvoiceVoided(Event, kw_only=True):
     replaced_by: UUID | None = None
 
 
-class Email(Part, kw_only=True):
+class Email(Part, frozen=True, kw_only=True):
     """Where a customer's mail goes; `role` is for example `billing` or `dunning`."""
 
     role: str
     address: str
 
 
-class CustomerUpdated(Event, kw_only=True):
+class CustomerUpdated(Event, frozen=True, kw_only=True):
     """The whole state of a customer. Anonymised: names, mails and accounts are empty."""
 
     type: ClassVar[str] = "customer-updated"
@@ -138,7 +138,7 @@ class CustomerUpdated(Event, kw_only=True):
     terms: Terms
 
 
-class Address(Part, kw_only=True):
+class Address(Part, frozen=True, kw_only=True):
     """A postal address; `lines` from most to least specific."""
 
     lines: list[str]
@@ -147,7 +147,7 @@ class Address(Part, kw_only=True):
     country: Country
 
 
-class SellerUpdated(Event, kw_only=True):
+class SellerUpdated(Event, frozen=True, kw_only=True):
     """The whole state of the tenant as seller. Its aggregate id is the tenant's id."""
 
     type: ClassVar[str] = "seller-updated"

@@ -20,7 +20,7 @@ PRODUCER = "payment-svc"
 PositiveMinor = Annotated[int, msgspec.Meta(ge=1, le=10**15 - 1)]
 
 
-class Payer(Part, kw_only=True):
+class Payer(Part, frozen=True, kw_only=True):
     """Who sent the money, as the bank tells it. `account` is an IBAN or a local number."""
 
     name: str | None = None
@@ -28,14 +28,14 @@ class Payer(Part, kw_only=True):
     bank: str | None = None
 
 
-class Reference(Part, kw_only=True):
+class Reference(Part, frozen=True, kw_only=True):
     """A structured reference, as the bank delivered it (not cleaned)."""
 
     kind: Literal["creditor-reference", "end-to-end", "mandate", "bank"]
     value: str
 
 
-class Original(Part, kw_only=True):
+class Original(Part, frozen=True, kw_only=True):
     """The instructed amount before conversion; `rate` is a decimal string."""
 
     amount_minor: AmountMinor
@@ -43,7 +43,7 @@ class Original(Part, kw_only=True):
     rate: str
 
 
-class PaymentReceived(Event, kw_only=True):
+class PaymentReceived(Event, frozen=True, kw_only=True):
     """Money came onto our account. `customer_id` only if a person named it."""
 
     type: ClassVar[str] = "payment-received"
@@ -68,7 +68,7 @@ class PaymentReceived(Event, kw_only=True):
     charges_minor: AmountMinor | None = None
 
 
-class PaymentReversed(Event, kw_only=True):
+class PaymentReversed(Event, frozen=True, kw_only=True):
     """Money was taken back. `payment_id` only where bank ids or a person prove it."""
 
     type: ClassVar[str] = "payment-reversed"
@@ -87,14 +87,14 @@ class PaymentReversed(Event, kw_only=True):
     references: list[Reference]
 
 
-class Movements(Part, kw_only=True):
+class Movements(Part, frozen=True, kw_only=True):
     """How many entries of one direction a statement has, and their sum."""
 
     count: int
     sum_minor: AmountMinor
 
 
-class StatementImported(Event, kw_only=True):
+class StatementImported(Event, frozen=True, kw_only=True):
     """A bank statement was proved, or quarantined because it does not add up."""
 
     type: ClassVar[str] = "statement-imported"

@@ -31,7 +31,7 @@ Code = Literal[
 ]
 
 
-class Allocation(Part, kw_only=True):
+class Allocation(Part, frozen=True, kw_only=True):
     """Part of a payment assigned to one invoice."""
 
     allocation_id: UUID
@@ -39,7 +39,7 @@ class Allocation(Part, kw_only=True):
     amount_minor: AmountMinor
 
 
-class PaymentAllocated(Event, kw_only=True):
+class PaymentAllocated(Event, frozen=True, kw_only=True):
     """What became of a payment, whole: the terms add up to `received_minor`."""
 
     type: ClassVar[str] = "payment-allocated"
@@ -62,7 +62,7 @@ class PaymentAllocated(Event, kw_only=True):
     policy_sha256: Sha256
 
 
-class Cause(Part, kw_only=True):
+class Cause(Part, frozen=True, kw_only=True):
     """What moved the amount due: for example kind `payment`, `credit-note`, `void`, `accept-short`."""
 
     kind: str
@@ -70,7 +70,7 @@ class Cause(Part, kw_only=True):
     amount_minor: SignedMinor
 
 
-class SettlementChanged(Event, kw_only=True):
+class SettlementChanged(Event, frozen=True, kw_only=True):
     """What is due on an invoice, whole: gross = paid + credited + written off + due."""
 
     type: ClassVar[str] = "settlement-changed"
@@ -91,14 +91,14 @@ class SettlementChanged(Event, kw_only=True):
     cause: Cause
 
 
-class Suggestion(Part, kw_only=True):
+class Suggestion(Part, frozen=True, kw_only=True):
     """What we would do about a discrepancy, and why."""
 
     action: str
     reason: str
 
 
-class DiscrepancyFound(Event, kw_only=True):
+class DiscrepancyFound(Event, frozen=True, kw_only=True):
     """Something does not add up. `cash` owns unapplied money, `item` speaks of an open item."""
 
     type: ClassVar[str] = "discrepancy-found"
@@ -121,7 +121,7 @@ class DiscrepancyFound(Event, kw_only=True):
     due_at: datetime
 
 
-class DiscrepancyResolved(Event, kw_only=True):
+class DiscrepancyResolved(Event, frozen=True, kw_only=True):
     """A discrepancy was cleared, by a journal, a signed acceptance or a better answer."""
 
     type: ClassVar[str] = "discrepancy-resolved"
@@ -138,7 +138,7 @@ class DiscrepancyResolved(Event, kw_only=True):
     reason: str
 
 
-class BooksProved(Event, kw_only=True):
+class BooksProved(Event, frozen=True, kw_only=True):
     """The books of a tenant were re-added and agree. The aggregate id is the tenant's id."""
 
     type: ClassVar[str] = "books-proved"
@@ -153,7 +153,7 @@ class BooksProved(Event, kw_only=True):
     entries: int
 
 
-class Difference(Part, kw_only=True):
+class Difference(Part, frozen=True, kw_only=True):
     """One sum that does not agree: what the books say, and what they ought to."""
 
     check: str
@@ -165,7 +165,7 @@ class Difference(Part, kw_only=True):
     difference_minor: int
 
 
-class BooksBroken(Event, kw_only=True):
+class BooksBroken(Event, frozen=True, kw_only=True):
     """The books of a tenant do not agree; automatic posting has stopped."""
 
     type: ClassVar[str] = "books-broken"

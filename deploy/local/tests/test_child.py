@@ -1,0 +1,71 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from billing_local.child import Child
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def is_gone(pid: int) -> bool:
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+            if state == "Z":
+                return True
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_child_stops_politely_and_starts_again(tmp_path):
+    child = Child("sleeper", SLEEP, os.environ, tmp_path / "sleeper.log")
+    child.start()
+    assert child.is_alive()
+    child.ask_to_stop()
+    child.wait_stopped(5)
+    assert child.exit_code() == -signal.SIGTERM
+    child.start()
+    assert child.is_alive()
+    child.kill()
+    assert not child.is_alive()
+
+
+def test_a_child_that_ignores_sigterm_is_killed(tmp_path):
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('up', flush=True); time.sleep(60)"
+    )
+    child = Child("stubborn", [sys.executable, "-c", code], os.environ, tmp_path / "x.log")
+    child.start()
+    while "up" not in child.log_tail():
+        time.sleep(0.02)
+    child.ask_to_stop()
+    child.wait_stopped(0.2)
+    assert child.exit_code() == -signal.SIGKILL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the signal of a dying parent is Linux's")
+def test_a_child_dies_when_the_launcher_gets_kill_9(tmp_path):
+    code = f"""
+import sys, time, os
+from pathlib import Path
+from billing_local.child import Child
+child = Child("sleeper", {SLEEP!r}, os.environ, Path({str(tmp_path)!r}) / "s.log")
+child.start()
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+    launcher = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert launcher.stdout is not None
+    pid = int(launcher.stdout.readline())
+    launcher.kill()
+    launcher.wait()
+    assert is_gone(pid)

@@ -49,8 +49,5 @@ class Desk:
         """What was open on an item before a person put any of this same payment on it."""
         return self.remaining[invoice_id] + self.pinned.get((payment_id, invoice_id), 0)
 
-    def applied(self, payment_id: UUID) -> int:
-        return sum(amount for (paid, _), amount in self.allocations.items() if paid == payment_id)
-
     def kept(self, payment_id: UUID) -> int:
         return sum(amount for (paid, _), amount in self.on_account.items() if paid == payment_id)

@@ -92,7 +92,7 @@ class Matcher:
             return Verdict("reference", "DUPLICATE_PAYMENT", evidence | {"of": str(first)})
         if any(due == 0 for due in dues.values()):
             return Verdict("reference", "CLOSED_REFERENCE", evidence)
-        doubtful = self._doubt(payment, read, evidence)
+        doubtful = _doubt(read, evidence)
         if doubtful and not (closes and len(items) == 1 and not read.ambiguous):
             return doubtful
         if len(items) > 1 and not closes:
@@ -103,15 +103,6 @@ class Matcher:
             )
         self._put(payment, [(i.invoice_id, dues[i.invoice_id]) for i in items], "reference")
         return Verdict("reference", None, evidence)
-
-    def _doubt(self, payment: Payment, read: Read, evidence: dict[str, Any]) -> Verdict | None:
-        if read.bad:
-            return Verdict("reference", "BAD_REFERENCE", evidence)
-        if read.unknown:
-            return Verdict("reference", "UNKNOWN_REFERENCE", evidence)
-        if read.ambiguous:
-            return Verdict("reference", "AMBIGUOUS_MATCH", evidence)
-        return None
 
     def _by_amount(self, payment: Payment, limited: frozenset[UUID]) -> Verdict:
         desk, payer, offered = self._desk, known_payer(payment, self._group), self._offered(payment)
@@ -201,6 +192,16 @@ class Matcher:
                 open_items[customer] = open_items.get(customer, 0) + 1
         limit = self._policy.group_limit
         return frozenset(customer for customer, count in open_items.items() if count > limit)
+
+
+def _doubt(read: Read, evidence: dict[str, Any]) -> Verdict | None:
+    if read.bad:
+        return Verdict("reference", "BAD_REFERENCE", evidence)
+    if read.unknown:
+        return Verdict("reference", "UNKNOWN_REFERENCE", evidence)
+    if read.ambiguous:
+        return Verdict("reference", "AMBIGUOUS_MATCH", evidence)
+    return None
 
 
 def _owner(desk: Desk, invoice_ids: list[UUID]) -> UUID | None:

@@ -47,6 +47,7 @@ class PaymentState:
     refunded_minor: int
     reversed_minor: int
     allocations: tuple[AllocationWanted, ...]
+    on_account: tuple[tuple[UUID, int], ...]  # customer, amount
     tier: str
     evidence: dict[str, Any]
 

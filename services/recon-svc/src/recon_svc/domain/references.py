@@ -6,9 +6,10 @@ normalised. Anything looser is a suggestion, and this room makes none.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from uuid import UUID
 
 from stdnum.iso7064 import mod_97_10
@@ -19,6 +20,10 @@ from recon_svc.domain.facts import Invoice, Payment
 MIN_KEY_LENGTH = 4
 #: An RF reference (ISO 11649) has 5 to 25 characters.
 MAX_RF_LENGTH = 25
+#: Keys are numbers (at most 35 characters in a bank file) or RF references.
+MAX_KEY_LENGTH = 35
+#: Anything shorter that starts like an RF reference is a word of its own.
+MIN_BAD_LENGTH = 7
 #: How many neighbouring words may be one reference that was spaced or split over lines.
 MAX_JOINED_WORDS = 8
 #: How many different keys one payment can probe.
@@ -63,43 +68,54 @@ def item_keys(invoice: Invoice) -> frozenset[str]:
 def payment_tokens(payment: Payment) -> frozenset[str]:
     """Every key a payment may probe, at most MAX_TOKENS, the strongest kinds first."""
     words = _words(payment.remittance_lines)
-    ordered: dict[str, None] = {}
-    for token in (
-        *_structured(payment),
-        *(run for runs in _rf_runs(words) for run in runs),
-        *_plain(words),
-        *(normalise(r.value) for r in payment.references if r.kind == "end-to-end"),
-    ):
-        if MIN_KEY_LENGTH <= len(token) <= MAX_RF_LENGTH + 10:
-            ordered[token] = None
-    return frozenset(list(ordered)[:MAX_TOKENS])
+    rf_runs = [run for start in range(len(words)) for run in _rf_runs(words, start)]
+    plain = [run for start in range(len(words)) for run in _plain_runs(words, start)]
+    end_to_end = [normalise(r.value) for r in payment.references if r.kind == "end-to-end"]
+    ordered = dict.fromkeys((*_structured(payment), *rf_runs, *end_to_end, *plain))
+    usable = (t for t in ordered if MIN_KEY_LENGTH <= len(t) <= MAX_KEY_LENGTH)
+    return frozenset(islice(usable, MAX_TOKENS))
 
 
 def read(
     payment: Payment, keys: Mapping[str, frozenset[UUID]], number_patterns: Iterable[str]
 ) -> Read:
     """Decide what a payment's references name. `keys` maps normalised keys to invoices."""
-    tokens = payment_tokens(payment)
-    hits = {token: keys[token] for token in tokens if token in keys}
-    named = frozenset(next(iter(items)) for items in hits.values() if len(items) == 1)
-    bad: set[str] = set()
-    unknown: set[str] = set()
-    for token in _structured(payment):
-        if token not in keys:
-            (bad if _is_bad_rf(token) else unknown).add(token)
-    for runs in _rf_runs(_words(payment.remittance_lines)):
-        if not any(run in keys for run in runs):
-            valid = [run for run in runs if is_rf(run)]
-            (unknown if valid else bad).add(valid[-1] if valid else runs[-1])
-    for pattern in number_patterns:
-        own = re.compile(pattern)
-        unknown |= {token for token in tokens if own.fullmatch(token) and token not in keys}
+    hits = {token: keys[token] for token in payment_tokens(payment) if token in keys}
+    bad, unknown = _unmatched(payment, hits, [re.compile(p) for p in number_patterns])
     return Read(
-        items=named,
+        items=frozenset(next(iter(items)) for items in hits.values() if len(items) == 1),
         bad=tuple(sorted(bad)),
         unknown=tuple(sorted(unknown)),
         ambiguous=tuple(sorted(token for token, items in hits.items() if len(items) > 1)),
     )
+
+
+def _unmatched(
+    payment: Payment, hits: Container[str], own_numbers: list[re.Pattern[str]]
+) -> tuple[set[str], set[str]]:
+    """References that look like ours but name nothing: with wrong check digits, and the rest."""
+    bad: set[str] = set()
+    unknown: set[str] = set()
+    for token in _structured(payment):
+        if token not in hits:
+            (bad if _is_bad_rf(token) else unknown).add(token)
+    words = _words(payment.remittance_lines)
+    start = 0
+    while start < len(words):
+        step, runs = 1, _rf_runs(words, start)
+        if runs:
+            found = next((run for run in runs if run in hits), None)
+            valid = found or next((run for run in reversed(runs) if is_rf(run)), None)
+            if found is None:
+                (unknown if valid else bad).add(valid or runs[-1])
+            step = _words_in(valid or runs[-1], words, start)
+        else:
+            runs = _plain_runs(words, start)
+            mine = [run for run in runs if any(own.fullmatch(run) for own in own_numbers)]
+            if mine and not any(run in hits for run in runs):
+                unknown.add(mine[0])
+        start += step
+    return bad, unknown
 
 
 @lru_cache(maxsize=65536)
@@ -121,37 +137,43 @@ def _words(lines: tuple[str, ...]) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFKC", " ".join(lines)).upper())
 
 
-def _plain(words: list[str]) -> Iterable[str]:
-    """Single words with a digit, and a word with a letter joined to its next ones.
+def _plain_runs(words: list[str], start: int) -> list[str]:
+    """A word with a digit, and a word with a letter joined to the numbers that follow it.
 
     Two bare numbers are never joined: a date beside an amount would make up an invoice number.
     """
-    for start, word in enumerate(words):
-        if _DIGIT.search(word):
-            yield word
-        if _LETTER.search(word):
-            joined = word
-            for following in words[start + 1 : start + 4]:
-                if not _DIGIT.search(following):
-                    break
-                joined += following
-                yield joined
+    joined = words[start]
+    runs = [joined] if _DIGIT.search(joined) else []
+    if _LETTER.search(joined):
+        for following in words[start + 1 : start + 4]:
+            if not _DIGIT.search(following):
+                break
+            joined += following
+            runs.append(joined)
+    return runs
 
 
-def _rf_runs(words: list[str]) -> Iterable[list[str]]:
-    """For each word that starts like an RF reference, what it and its neighbours may spell."""
-    for start, word in enumerate(words):
-        if not _RF_START.fullmatch(word):
-            continue
-        runs, joined = [], ""
-        for offset, part in enumerate(words[start : start + MAX_JOINED_WORDS]):
-            # Words without a digit end a reference, but for its letters right after RFnn.
-            if offset > 1 and not _DIGIT.search(part):
-                break
-            joined += part
-            if len(joined) > MAX_RF_LENGTH:
-                break
-            if _RF.fullmatch(joined):
-                runs.append(joined)
-        if runs and len(runs[-1]) > MIN_KEY_LENGTH + 2:
-            yield runs
+def _rf_runs(words: list[str], start: int) -> list[str]:
+    """What a word that starts like an RF reference and its neighbours may spell, shortest first."""
+    if not _RF_START.fullmatch(words[start]):
+        return []
+    runs, joined = [], ""
+    for offset, part in enumerate(words[start : start + MAX_JOINED_WORDS]):
+        # Words without a digit end a reference, but for its letters right after RFnn.
+        if offset > 1 and not _DIGIT.search(part):
+            break
+        joined += part
+        if len(joined) > MAX_RF_LENGTH:
+            break
+        if _RF.fullmatch(joined):
+            runs.append(joined)
+    return runs if runs and len(runs[-1]) >= MIN_BAD_LENGTH else []
+
+
+def _words_in(run: str, words: list[str], start: int) -> int:
+    """How many words from `start` spell `run`."""
+    count, length = 0, 0
+    while length < len(run):
+        length += len(words[start + count])
+        count += 1
+    return count

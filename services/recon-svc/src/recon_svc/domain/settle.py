@@ -38,7 +38,7 @@ def settle(group: Group, policy: Policy) -> Outcome:
     """
     sheet = _Sheet(group)
     verdicts = sheet.serve(policy)
-    payments = tuple(sheet.payment_state(p, verdicts[p.payment_id]) for p in sheet.desk.in_order())
+    payments = sheet.payment_states(verdicts)
     items = sheet.item_states()
     before = _money_before_corrections(group, policy)
     return Outcome(
@@ -210,38 +210,56 @@ class _Sheet:
             for payment in self.group.payments
         }
 
-    def payment_state(self, payment: Payment, verdict: Verdict) -> PaymentState:
-        desk, paid = self.desk, payment.payment_id
-        allocations = tuple(
-            AllocationWanted(
-                payment_id=paid,
-                invoice_id=invoice_id,
-                customer_id=desk.invoices[invoice_id].customer_id,
-                amount_minor=amount,
-                proof=desk.proofs[payment_id, invoice_id],
+    def payment_states(self, verdicts: dict[UUID, Verdict]) -> tuple[PaymentState, ...]:
+        shares: dict[UUID, list[AllocationWanted]] = {}
+        for (paid, invoice_id), amount in sorted(self.desk.allocations.items()):
+            owner = self.desk.invoices[invoice_id].customer_id
+            proof = self.desk.proofs[paid, invoice_id]
+            share = AllocationWanted(paid, invoice_id, owner, amount, proof)
+            shares.setdefault(paid, []).append(share)
+        kept: dict[UUID, dict[UUID, int]] = {}
+        for (paid, customer), amount in self.desk.on_account.items():
+            kept.setdefault(paid, {})[customer] = amount
+        taken_back: dict[UUID, int] = {}
+        for (_, paid), amount in self.reversed.items():
+            taken_back[paid] = taken_back.get(paid, 0) + amount
+        return tuple(
+            self._payment_state(
+                payment,
+                tuple(shares.get(payment.payment_id, ())),
+                kept.get(payment.payment_id, {}),
+                taken_back.get(payment.payment_id, 0),
+                verdicts[payment.payment_id],
             )
-            for (payment_id, invoice_id), amount in sorted(desk.allocations.items())
-            if payment_id == paid
+            for payment in self.desk.in_order()
         )
-        customers = {a.customer_id for a in allocations} | {
-            customer for (payment_id, customer) in desk.on_account if payment_id == paid
-        }
+
+    def _payment_state(
+        self,
+        payment: Payment,
+        allocations: tuple[AllocationWanted, ...],
+        kept: dict[UUID, int],
+        reversed_minor: int,
+        verdict: Verdict,
+    ) -> PaymentState:
+        customers = {a.customer_id for a in allocations} | kept.keys()
         customer = known_payer(payment, self.group) or (
             next(iter(customers)) if len(customers) == 1 else None
         )
-        left = desk.left[paid]
+        left = self.desk.left[payment.payment_id]
         return PaymentState(
-            payment_id=paid,
+            payment_id=payment.payment_id,
             customer_id=customer,
             currency=payment.currency,
             received_minor=payment.amount_minor,
-            applied_minor=desk.applied(paid),
+            applied_minor=sum(a.amount_minor for a in allocations),
             unapplied_minor=left if customer else 0,
-            on_account_minor=desk.kept(paid),
+            on_account_minor=sum(kept.values()),
             unidentified_minor=0 if customer else left,
             refunded_minor=0,
-            reversed_minor=sum(a for (_, p), a in self.reversed.items() if p == paid),
+            reversed_minor=reversed_minor,
             allocations=allocations,
+            on_account=tuple(sorted(kept.items())),
             tier=verdict.tier,
             evidence=verdict.evidence,
         )
@@ -304,7 +322,7 @@ class _Sheet:
                 )
             )
         for state in payments:
-            wanted += self._payment_postings(state)
+            wanted += _payment_postings(state)
         currency_of = {r.reversal_id: r.currency for r in self.group.reversals}
         for (reversal, paid), amount in self.reversed.items():
             wanted.append(Posting("reversed", reversal, paid, None, currency_of[reversal], amount))
@@ -316,23 +334,23 @@ class _Sheet:
             )
         return [posting for posting in wanted if posting.amount_minor > 0]
 
-    def _payment_postings(self, state: PaymentState) -> list[Posting]:
-        """Suspense first: `received` into 2110, then `identified` per customer, then the rest."""
-        paid, currency = state.payment_id, state.currency
-        identified: dict[UUID, int] = {}
-        wanted = [Posting("received", paid, None, None, currency, state.received_minor)]
-        for allocation in state.allocations:
-            owner, amount = allocation.customer_id, allocation.amount_minor
-            identified[owner] = identified.get(owner, 0) + amount
-            wanted.append(Posting("applied", paid, allocation.invoice_id, owner, currency, amount))
-        for (payment_id, owner), amount in self.desk.on_account.items():
-            if payment_id == paid:
-                identified[owner] = identified.get(owner, 0) + amount
-                wanted.append(Posting("on-account", paid, None, owner, currency, amount))
-        if state.customer_id is not None and state.unapplied_minor:
-            owner = state.customer_id
-            identified[owner] = identified.get(owner, 0) + state.unapplied_minor
-        return wanted + [
-            Posting("identified", paid, None, owner, currency, amount)
-            for owner, amount in identified.items()
-        ]
+
+def _payment_postings(state: PaymentState) -> list[Posting]:
+    """Suspense first: `received` into 2110, then `identified` per customer, then the rest."""
+    paid, currency = state.payment_id, state.currency
+    identified: dict[UUID, int] = {}
+    wanted = [Posting("received", paid, None, None, currency, state.received_minor)]
+    for allocation in state.allocations:
+        owner, amount = allocation.customer_id, allocation.amount_minor
+        identified[owner] = identified.get(owner, 0) + amount
+        wanted.append(Posting("applied", paid, allocation.invoice_id, owner, currency, amount))
+    for owner, amount in state.on_account:
+        identified[owner] = identified.get(owner, 0) + amount
+        wanted.append(Posting("on-account", paid, None, owner, currency, amount))
+    if state.customer_id is not None and state.unapplied_minor:
+        owner = state.customer_id
+        identified[owner] = identified.get(owner, 0) + state.unapplied_minor
+    return wanted + [
+        Posting("identified", paid, None, owner, currency, amount)
+        for owner, amount in identified.items()
+    ]

@@ -1,0 +1,67 @@
+"""The prose keeps its form: decision records, links, README sizes."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RECORDS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+PARTS = [
+    "**Context.**",
+    "**Decision.**",
+    "**Consequences.**",
+    "**Alternatives.**",
+    "**Enforced by.**",
+]
+#: A decision record is one page.
+RECORD_LINES = 60
+SERVICE_README_LINES = 60
+
+
+def documents() -> list[Path]:
+    # Only what is ours: a virtual environment is full of other people's documents.
+    skip = {".venv", ".billing", "node_modules", ".git", ".pytest_cache"}
+    return [p for p in ROOT.rglob("*.md") if not skip & set(p.relative_to(ROOT).parts)]
+
+
+def test_records_are_numbered_without_a_gap_and_listed():
+    numbers = [int(record.name[:4]) for record in RECORDS]
+    assert numbers == list(range(1, len(RECORDS) + 1))
+    listed = re.findall(
+        r"\]\((\d{4}-[\w-]+\.md)\)", (ROOT / "docs/decisions/README.md").read_text()
+    )
+    assert listed == [record.name for record in RECORDS]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda r: r.name[:4])
+def test_a_record_has_its_parts_in_order_on_one_page(record):
+    text = record.read_text()
+    places = [text.find(part) for part in PARTS]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert text.count("\n") <= RECORD_LINES
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_between_documents_lead_somewhere(document):
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("name", ["invoice", "payment", "recon", "notify"])
+def test_a_service_readme_answers_the_five_questions(name):
+    text = (ROOT / f"services/{name}-svc/README.md").read_text()
+    assert text.count("\n") <= SERVICE_README_LINES
+    headings = re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
+    assert headings[:5] == ["Owns", "Emits", "Consumes", "Tables", "When something is down"]
+
+
+def test_every_command_of_the_readme_exists():
+    said = set(re.findall(r"`make ([a-z]+)", (ROOT / "README.md").read_text()))
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said
+    assert said <= set(re.findall(r"make (\w+)", listed.stdout))

@@ -1,0 +1,22 @@
+"""An event as a webhook carries it: CloudEvents 1.0 in structured JSON form.
+
+The attributes are those of the Kafka headers, so that one subscriber can read both.
+"""
+
+import msgspec
+
+from billing_shared.contracts import Envelope, Event, encode
+
+CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
+
+_encoder = msgspec.json.Encoder()
+
+
+def structured(envelope: Envelope, event: Event) -> bytes:
+    """One JSON object, UTF-8: every attribute of the envelope, and the event under `data`."""
+    attributes: dict[str, object] = {}
+    for name, value in envelope.headers():
+        attribute = name.removeprefix("ce_")
+        attributes["datacontenttype" if name == "content-type" else attribute] = value.decode()
+    attributes["data"] = msgspec.Raw(encode(event))
+    return _encoder.encode(attributes)

@@ -103,7 +103,11 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A void, or a credit note over the whole invoice."""
+    """A void, or a credit note over the whole invoice.
+
+    A void bears the date of the day it is made, which in a month of the past is later than `on`; so
+    no case rests on money that comes in after a void.
+    """
 
     ref: str
     kind: Literal["void", "credit-note"]

@@ -22,7 +22,6 @@ PROBLEMS: Mapping[Code, tuple[Callable[[Desk], None], ...]] = {
         amounts.twice_collective,
     ),
     "CLOSED_REFERENCE": (
-        changes.paid_after_void,
         changes.paid_after_credit_note,
         changes.paid_then_more,
         changes.collective_with_a_closed_one,

@@ -22,18 +22,11 @@ def _pay_nothing_due(
     )
 
 
-def paid_after_void(desk: Desk) -> None:
-    _paid_after(desk, "void", "paid after its void")
-
-
 def paid_after_credit_note(desk: Desk) -> None:
-    _paid_after(desk, "credit-note", "paid after its credit note")
-
-
-def _paid_after(desk: Desk, kind: str, case: str) -> None:
+    case = "paid after its credit note"
     invoice, day = bill(desk)
     day = desk.later(day, 3)
-    desk.correct(invoice, kind, day)
+    desk.correct(invoice, "credit-note", day)
     _pay_nothing_due(desk, case, invoice, desk.later(day))
 
 

@@ -89,3 +89,63 @@ class Unavailable(BillingError):
 def invalid(field: str, reason: str, code: str = "invalid", line: int | None = None) -> Invalid:
     """One field is wrong."""
     return Invalid(code, f"{field}: {reason}", [FieldError(field, reason, line)])
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A stable error code: the status it comes with, and what it means to the caller."""
+
+    status: int
+    meaning: str
+
+
+#: Every code a caller can meet. Stable: a code is never renamed nor given another meaning.
+CODES: dict[str, Code] = {
+    # Any request
+    "malformed": Code(400, "The request cannot be read"),
+    "cursor-invalid": Code(400, "The cursor is not ours, or belongs to another list or filter"),
+    "if-match-invalid": Code(400, "If-Match must hold one ETag as we gave it"),
+    "idempotency-key-missing": Code(400, "A POST that changes something needs an Idempotency-Key"),
+    "idempotency-key-invalid": Code(400, "An Idempotency-Key has 1 to 255 printable characters"),
+    "unauthenticated": Code(401, "No valid token"),
+    "forbidden": Code(403, "The token does not allow it"),
+    "over-limit": Code(403, "Above the limit of the role; someone with a higher one must do it"),
+    "not-found": Code(404, "No such thing in this tenant"),
+    "method-not-allowed": Code(405, "The path exists, but not with this method"),
+    "conflict": Code(409, "The state does not allow it"),
+    "already-exists": Code(409, "There is one with this external_ref, name or number already"),
+    "idempotency-key-in-flight": Code(409, "The first request with this key is still being done"),
+    "seller-missing": Code(409, "PUT /v1/seller comes first"),
+    "stale": Code(412, "It changed since it was read; read it again"),
+    "too-large": Code(413, "Beyond a named limit"),
+    "invalid": Code(422, "A field breaks a rule"),
+    "idempotency-key-reused": Code(422, "The key was used before with another request"),
+    "precondition-required": Code(428, "If-Match with the ETag that was read is required"),
+    "too-many": Code(429, "Slow down"),
+    "internal": Code(500, "Something broke on our side; nothing was changed"),
+    "unavailable": Code(503, "A dependency is away; try again"),
+    "keys-unavailable": Code(503, "The keys of the token issuer cannot be had; try again"),
+    # Money
+    "unknown-currency": Code(422, "Not a currency we keep (ISO 4217, 0, 2 or 3 decimals)"),
+    "amount-out-of-range": Code(422, "More than 15 digits"),
+    "too-many-decimals": Code(422, "More decimals than the currency has"),
+    # Documents
+    "date-before-last-number": Code(409, "The series has a later document; dates follow numbers"),
+    "wrong-state": Code(409, "Not in the state it is in: a draft can be issued, an issue voided"),
+    "invoice-settled": Code(409, "Money or credit is on the invoice; issue a credit note"),
+    "already-credited": Code(409, "A full credit note stands for this invoice"),
+    "nothing-to-credit": Code(409, "An invoice of 0 can only be voided"),
+    "customer-anonymised": Code(409, "The personal data of this customer were erased"),
+    "unknown-customer": Code(422, "No such customer in this tenant"),
+    "totals-mismatch": Code(422, "The totals given are not what the lines come to"),
+    "negative-total": Code(422, "A document cannot be negative; issue a credit note"),
+    "tax-rule": Code(422, "The tax category does not allow this (EN 16931)"),
+    "line-refused": Code(422, "atomic=true: nothing was done, for a line was refused"),
+    "event-too-large": Code(413, "The document is too large to be published"),
+    # Bank
+    "unknown-account": Code(
+        422, "Not a bank account of ours; PUT /v1/bank-accounts/{account} first"
+    ),
+    # Policy and operations
+    "policy-in-the-past": Code(422, "A policy holds from today or later; what was decided stays"),
+}

@@ -1,4 +1,4 @@
-"""What must always hold (DESIGN section 5), as queries over all schemas; run at the end of each story.
+"""What must always hold (DESIGN section 5), as queries over all schemas; they end each story.
 
 Each check is a query that returns what breaks it, so an empty answer is the proof. They run as the
 administrator, past row-level security, over every tenant there is.
@@ -64,7 +64,8 @@ _BOOKS = {
     "a mirror undoes its journal to the cent": """
         select m.tenant_id, m.journal_id from recon.journal m
           join recon.journal j on (j.tenant_id, j.journal_id) = (m.tenant_id, m.mirror_of)
-         where (m.currency, m.amount_minor, m.kind) is distinct from (j.currency, j.amount_minor, j.kind)
+         where (m.currency, m.amount_minor, m.kind)
+               is distinct from (j.currency, j.amount_minor, j.kind)
             or exists (
                (select account, customer_id, currency, -amount_minor from recon.entry e
                  where (e.tenant_id, e.journal_id) = (m.tenant_id, m.journal_id))
@@ -243,7 +244,7 @@ _TOGETHER = {
 
 def _plumbing() -> dict[str, str]:
     """Checks of each schema's event tables."""
-    found = {}
+    found: dict[str, str] = {}
     outboxes = " union all ".join(f"select id, topic from {s}.outbox" for s in SUBSCRIBED)
     for schema, topics in SUBSCRIBED.items():
         read = ", ".join(f"'{topic}'" for topic in topics)

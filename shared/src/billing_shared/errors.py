@@ -146,6 +146,19 @@ CODES: dict[str, Code] = {
     "unknown-account": Code(
         422, "Not a bank account of ours; PUT /v1/bank-accounts/{account} first"
     ),
+    "file-not-readable": Code(400, "The archive the file came in is broken"),
+    "xml-not-readable": Code(400, "Not well-formed XML, truncated, or in another encoding"),
+    "xml-document-type": Code(400, "A bank file has no document type and no entities"),
+    "xml-too-deep": Code(413, "The elements of the file nest too deep"),
+    "message-not-supported": Code(422, "Not a message we read: only bank statements (camt.053)"),
+    "statement-missing": Code(422, "The file holds no statement"),
+    "statement-not-quarantined": Code(409, "Only a quarantined statement can be released"),
+    "role-too-low": Code(403, "A person of a higher role must do it"),
+    "reason-missing": Code(422, "Say why"),
+    "currency-mismatch": Code(422, "Not the currency of the account"),
+    "account-in-use": Code(409, "Money is booked on the account; its currency stays"),
+    "not-manual": Code(409, "Only a receipt entered by hand can be taken back by hand"),
+    "already-reversed": Code(409, "The payment was reversed before"),
     # Policy and operations
     "policy-in-the-past": Code(422, "A policy holds from today or later; what was decided stays"),
 }

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from stdnum import iban
 from stdnum.exceptions import ValidationError
@@ -19,6 +20,7 @@ _LIKE_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
 class BankAccount:
     """One of our accounts; `account` is an IBAN or a local number, without spaces."""
 
+    account_id: UUID
     account: str
     currency: str
     name: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
+from billing_shared.contracts.envelope import MAX_MINOR
 from billing_shared.contracts.payment import Original, Payer, Reference
 from billing_shared.errors import BillingError
 from billing_shared.money import to_decimal, to_minor
@@ -60,7 +61,8 @@ class Part:
     def charges_minor(self, currency: str) -> int | None:
         """What the bank kept, where it says so in our currency."""
         amounts = [_minor(money, currency) for money in self.detail.charges]
-        return sum(amount for amount in amounts if amount is not None and amount > 0) or None
+        total = sum(amount for amount in amounts if amount is not None and amount > 0)
+        return total if 0 < total <= MAX_MINOR else None
 
     def original(self, currency: str) -> Original | None:
         """The amount the payer ordered, where it was in another currency."""

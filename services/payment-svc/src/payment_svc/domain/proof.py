@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import get_args
 
+from billing_shared.contracts.envelope import MAX_MINOR
 from billing_shared.errors import BillingError
 from billing_shared.money import to_minor
-from payment_svc.domain.bank_file import Balance, Direction, Entry, Money, Problem, Statement
+from payment_svc.domain.bank_file import Balance, Direction, Money, Problem, Statement
 
 
 class Unfit(Exception):
@@ -67,8 +69,9 @@ def prove(statement: Statement, currency: str, today: date) -> Proof:
             amounts[entry.entry_no] = minor(entry.money, currency, field, entry.line)
         except Unfit as unfit:
             problems.append(unfit.problem)
-    credits = _totals(statement.entries, amounts, "credit")
-    debits = _totals(statement.entries, amounts, "debit")
+    credits, debits = (
+        _totals(statement, amounts, direction, problems) for direction in get_args(Direction)
+    )
     if opening is not None and closing is not None and not problems:
         expected = opening + credits.sum_minor - debits.sum_minor
         if expected != closing:
@@ -124,10 +127,17 @@ def _balance(
         return None
 
 
-def _totals(entries: tuple[Entry, ...], amounts: dict[int, int], direction: Direction) -> Totals:
+def _totals(
+    statement: Statement, amounts: dict[int, int], direction: Direction, problems: list[Problem]
+) -> Totals:
     found = [
         amounts[entry.entry_no]
-        for entry in entries
+        for entry in statement.entries
         if entry.direction == direction and entry.entry_no in amounts
     ]
-    return Totals(len(found), sum(found))
+    total = sum(found)
+    if total > MAX_MINOR:
+        where = f"Stmt[{statement.statement_no}].Ntry"
+        reason = f"the {direction}s come to more than 15 digits"
+        problems.append(Problem("amount-out-of-range", where, reason, statement.line))
+    return Totals(len(found), min(total, MAX_MINOR))

@@ -27,7 +27,7 @@ Element = etree._Element
 def unpack(body: bytes) -> bytes:
     """The file itself, out of gzip if it is in one.
 
-    Malformed `file-not-readable` for a broken archive, TooLarge `file-too-large` beyond the limit.
+    Malformed `file-not-readable` for a broken archive, TooLarge `too-large` beyond the limit.
     """
     if not body.startswith(_GZIP_MAGIC):
         return _bounded(body)
@@ -43,7 +43,7 @@ def walk(data: bytes) -> Iterator[tuple[int, Element]]:
 
     The root is given first, still empty, so that its name can be judged before all else. Elements
     of depth 4 and less are emptied after they were given. Malformed `xml-not-readable` with the
-    line, `xml-document-type` for a DTD; TooLarge `xml-too-deep` or `xml-too-large`.
+    line, `xml-document-type` for a DTD; TooLarge `xml-too-deep` or `too-large`.
     """
     depth = held = 0
     context = etree.iterparse(
@@ -124,7 +124,7 @@ def _qualified(path: str, namespace: str) -> str:
 
 def _bounded(data: bytes) -> bytes:
     if len(data) > MAX_FILE_BYTES:
-        raise TooLarge("file-too-large", f"a bank file has at most {MAX_FILE_BYTES} bytes")
+        raise TooLarge("too-large", f"a bank file has at most {MAX_FILE_BYTES} bytes")
     return data
 
 
@@ -135,7 +135,7 @@ def _check_bounds(depth: int, held: int, element: Element) -> None:
         raise TooLarge("xml-too-deep", f"elements nest deeper than {MAX_DEPTH}", [error])
     if held > MAX_ELEMENTS_HELD:
         reason = f"one entry holds more than {MAX_ELEMENTS_HELD} elements"
-        raise TooLarge("xml-too-large", reason, [FieldError("body", reason, line)])
+        raise TooLarge("too-large", reason, [FieldError("body", reason, line)])
 
 
 def _refuse_document_type(root: Element) -> None:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import date
 
-from billing_shared.errors import FieldError, Invalid
+from billing_shared.errors import FieldError, Invalid, TooLarge
 from payment_svc.domain.bank_file import Balance, BankFile, Entry, Problem, Statement
 from payment_svc.gateways.bank_xml import (
     Element,
@@ -129,7 +129,7 @@ class _Reading:
         )
         if len(self.statements) > MAX_STATEMENTS:
             reason = f"a file holds at most {MAX_STATEMENTS} statements"
-            raise Invalid("file-too-long", reason, [FieldError("Stmt", reason, line_of(element))])
+            raise TooLarge("too-large", reason, [FieldError("Stmt", reason, line_of(element))])
         self.balances, self.entries, self.problems, self.words = [], [], [], {}
         self.entry_no = self.not_booked = 0
 
@@ -137,7 +137,7 @@ class _Reading:
         self.entry_no += 1
         if len(self.entries) >= MAX_ENTRIES:
             reason = f"a statement holds at most {MAX_ENTRIES} entries"
-            raise Invalid("file-too-long", reason, [FieldError("Ntry", reason, line_of(element))])
+            raise TooLarge("too-large", reason, [FieldError("Ntry", reason, line_of(element))])
         if not is_booked(element):
             self.not_booked += 1
             return

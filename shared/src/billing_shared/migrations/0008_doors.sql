@@ -29,3 +29,5 @@ select only_own_tenant('audit_head');
 select worker_sees_all('audit_head');
 select let_app('audit_head', 'select');
 select let_worker('audit_head', 'insert, update');
+
+create index audit_entry_time on audit_entry (tenant_id, at, entry_id);

@@ -129,8 +129,9 @@ class Group:
 
     `payers` maps a payer's account number to the customers who list it as theirs; `customers` are
     those we have heard of. `resolutions` stand in the order in which people made them.
-    `posting_stopped` is the set of allocations that stay as they are while the books are broken,
-    or None when the machine may decide.
+    `crowded` are payers with so many open items that not all of them were loaded: beyond
+    `group_limit` for sure. `posting_stopped` is the set of allocations that stay as they are while
+    the books are broken, or None when the machine may decide.
     """
 
     invoices: tuple[Invoice, ...] = ()
@@ -140,6 +141,7 @@ class Group:
     resolutions: tuple[Resolution, ...] = ()
     customers: frozenset[UUID] = frozenset()
     payers: Mapping[str, frozenset[UUID]] = field(default_factory=dict)
+    crowded: frozenset[UUID] = frozenset()
     posting_stopped: "frozenset[LiveAllocation] | None" = None
 
 

@@ -191,7 +191,8 @@ class Matcher:
                 customer = self._desk.invoices[invoice_id].customer_id
                 open_items[customer] = open_items.get(customer, 0) + 1
         limit = self._policy.group_limit
-        return frozenset(customer for customer, count in open_items.items() if count > limit)
+        beyond = {customer for customer, count in open_items.items() if count > limit}
+        return self._group.crowded | beyond
 
 
 def _doubt(read: Read, evidence: dict[str, Any]) -> Verdict | None:

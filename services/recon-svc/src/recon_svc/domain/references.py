@@ -14,7 +14,7 @@ from uuid import UUID
 
 from stdnum.iso7064 import mod_97_10
 
-from recon_svc.domain.facts import Invoice, Payment
+from recon_svc.domain.facts import BankReference, Invoice, Payment
 
 #: A key shorter than this collides with stray numbers too easily to prove anything.
 MIN_KEY_LENGTH = 4
@@ -28,6 +28,8 @@ MIN_BAD_LENGTH = 7
 MAX_JOINED_WORDS = 8
 #: How many different keys one payment can probe.
 MAX_TOKENS = 128
+#: What stands where a payer gave no id (ISO 20022 and SWIFT): it would join strangers.
+NO_IDS = frozenset({"", "NOTPROVIDED", "NONREF", "NONE", "NA"})
 
 _RF = re.compile(r"RF\d{2}[A-Z0-9]{1,21}")
 _RF_START = re.compile(r"RF(\d{2}.*)?")
@@ -74,6 +76,15 @@ def payment_tokens(payment: Payment) -> frozenset[str]:
     ordered = dict.fromkeys((*_structured(payment), *rf_runs, *end_to_end, *plain))
     usable = (t for t in ordered if MIN_KEY_LENGTH <= len(t) <= MAX_KEY_LENGTH)
     return frozenset(islice(usable, MAX_TOKENS))
+
+
+def bank_ids(references: Iterable[BankReference]) -> frozenset[tuple[str, str]]:
+    """The ids, with their kind, by which a bank may name a payment it takes back."""
+    return frozenset(
+        (reference.kind, reference.value)
+        for reference in references
+        if reference.kind in {"end-to-end", "bank"} and normalise(reference.value) not in NO_IDS
+    )
 
 
 def read(

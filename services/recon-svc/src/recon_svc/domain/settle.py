@@ -28,6 +28,7 @@ from recon_svc.domain.outcome import (
     PaymentState,
     Posting,
 )
+from recon_svc.domain.references import bank_ids
 
 
 def settle(group: Group, policy: Policy) -> Outcome:
@@ -136,7 +137,7 @@ class _Sheet:
         """The payment taken back: named, or the only one that shares a bank id and reaches."""
         named = self.desk.payments.get(reversal.payment_id) if reversal.payment_id else None
         pool = self.desk.payments.values() if reversal.payment_id is None else (named,)
-        ids = {(r.kind, r.value) for r in reversal.references if r.kind in {"end-to-end", "bank"}}
+        ids = bank_ids(reversal.references)
         fitting = [
             payment
             for payment in pool
@@ -145,10 +146,7 @@ class _Sheet:
             and self.desk.left[payment.payment_id] >= reversal.amount_minor
             and (
                 payment is named
-                or (
-                    payment.value_on <= reversal.value_on
-                    and ids & {(r.kind, r.value) for r in payment.references}
-                )
+                or (payment.value_on <= reversal.value_on and ids & bank_ids(payment.references))
             )
         ]
         return fitting[0] if len(fitting) == 1 else None

@@ -1,0 +1,42 @@
+"""A customer changed: the accounts it pays from tell whose a payment is."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from billing_shared.consumer import Incoming
+from billing_shared.context import Context
+from billing_shared.contracts.invoice import CustomerUpdated
+from billing_shared.postgres import Connection
+from recon_svc.store import books, facts
+from recon_svc.store.groups import Seeds
+from recon_svc.usecases.settle_groups import settle_groups
+
+
+async def update_customers(
+    conn: Connection, context: Context, incoming: Sequence[Incoming[CustomerUpdated]]
+) -> None:
+    """Keep the newest state of each customer, and settle the payments it may identify anew."""
+    tenant_books = await books.lock(conn, context.tenant_id, context.now)
+    newest: dict[UUID, tuple[int, CustomerUpdated]] = {}
+    for i in incoming:
+        known = newest.get(i.event.customer_id)
+        if known is None or known[0] < i.envelope.sequence:
+            newest[i.event.customer_id] = (i.envelope.sequence, i.event)
+    tenant_id = context.tenant_id
+    fresh = await facts.save_customers(conn, tenant_id, context.now, list(newest.values()))
+    owned = [
+        (account, customer.customer_id)
+        for _, customer in newest.values()
+        if customer.customer_id in fresh.updated and customer.status == "active"
+        for account in customer.bank_accounts
+    ]
+    accounts = await facts.replace_payer_accounts(conn, tenant_id, list(fresh.updated), owned)
+    moved = await facts.payments_of(conn, tenant_id, list(fresh.first), list(accounts))
+    if moved:
+        await settle_groups(
+            conn,
+            context,
+            tenant_books,
+            Seeds(payments=set(moved)),
+            {i.event.customer_id: i.envelope for i in incoming},
+        )

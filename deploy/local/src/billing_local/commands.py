@@ -1,0 +1,116 @@
+"""Which processes make the system, and what each is told."""
+
+import hashlib
+import hmac
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from uuid import UUID
+
+from billing_local.home import Home
+from billing_local.month.generate import SEED
+from billing_local.month.people import sellers
+from billing_local.ports import HOST
+from billing_shared.local_issuer import ISSUER
+
+SERVICES = ("invoice-svc", "payment-svc", "recon-svc", "notify-svc")
+#: The outside world of the local system: where mails and webhooks end.
+SINKS = ("mail", "webhooks")
+#: Connections one pool of one process may take of the machine's Postgres.
+POOL_SIZE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """What the services stand on: the database (as administrator) and the brokers."""
+
+    admin_dsn: str
+    bootstrap_servers: str
+    topic_prefix: str = ""
+
+
+def first_tenant() -> UUID:
+    """The first seller of the sample month: whom a token speaks for unless told otherwise."""
+    return sellers(Random(SEED), SEED)[0].tenant_id  # noqa: S311 - ids hang on the seed alone
+
+
+def package(service: str) -> str:
+    """`invoice-svc` as its package `invoice_svc`."""
+    return service.replace("-", "_")
+
+
+def telemetry(service: str) -> str:
+    """The name of a service's second port."""
+    return f"{service}/telemetry"
+
+
+def port_names() -> list[str]:
+    """Every port the system needs; each is kept from run to run."""
+    return [*SERVICES, *map(telemetry, SERVICES), *SINKS, "smtp", "postgres", "broker"]
+
+
+def role_password(admin_dsn: str, role: str) -> str:
+    """A password that follows from the administrator's.
+
+    Roles belong to the server: two folders that share one must agree without talking.
+    """
+    key = unquote(urlsplit(admin_dsn).password or "")
+    return hmac.new(key.encode(), role.encode(), hashlib.sha256).hexdigest()
+
+
+def role_dsn(admin_dsn: str, role: str) -> str:
+    """The same database as another role."""
+    url = urlsplit(admin_dsn)
+    place = url.netloc.rpartition("@")[2]
+    user = f"{quote(role)}:{role_password(admin_dsn, role)}"
+    return urlunsplit(url._replace(netloc=f"{user}@{place}"))
+
+
+def _argv(module: str, *arguments: str) -> list[str]:
+    # -P: what lies in the current folder must not stand in for a package of ours.
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def service_argv(service: str) -> list[str]:
+    return _argv(f"{package(service)}.main", "all")
+
+
+def sink_argv(sink: str, home: Home, ports: dict[str, int]) -> list[str]:
+    folder = str(home.folder / sink)
+    if sink == "mail":
+        smtp, http = str(ports["smtp"]), str(ports["mail"])
+        arguments = ["--smtp-port", smtp, "--http-port", http, "--dir", folder]
+        return _argv("billing_local.smtp_sink", *arguments)
+    arguments = ["--port", str(ports["webhooks"]), "--dir", folder]
+    return _argv("billing_local.webhook_receiver", *arguments)
+
+
+def base_env() -> dict[str, str]:
+    """The launcher's environment without settings meant for another system."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("BILLING_")}
+
+
+def service_env(
+    service: str, ports: dict[str, int], backing: Backing, profile: str, jwks_file: Path
+) -> dict[str, str]:
+    """The environment of one service."""
+    name = service.removesuffix("-svc")
+    settings = {
+        "PROFILE": profile,
+        "DATABASE_URL": role_dsn(backing.admin_dsn, f"{name}_app"),
+        "WORKER_DATABASE_URL": role_dsn(backing.admin_dsn, f"{name}_relay"),
+        "POOL_SIZE": str(POOL_SIZE),
+        "KAFKA_BOOTSTRAP_SERVERS": backing.bootstrap_servers,
+        "TOPIC_PREFIX": backing.topic_prefix,
+        "HOST": HOST,
+        "PORT": str(ports[service]),
+        "TELEMETRY_PORT": str(ports[telemetry(service)]),
+        "ISSUER": ISSUER,
+        "JWKS_FILE": str(jwks_file),
+    }
+    if service == "notify-svc":
+        settings |= {"SMTP_HOST": HOST, "SMTP_PORT": str(ports["smtp"])}
+    return base_env() | {f"BILLING_{key}": value for key, value in settings.items()}

@@ -159,6 +159,12 @@ CODES: dict[str, Code] = {
     "account-in-use": Code(409, "Money is booked on the account; its currency stays"),
     "not-manual": Code(409, "Only a receipt entered by hand can be taken back by hand"),
     "already-reversed": Code(409, "The payment was reversed before"),
+    # Notices
+    "delivery-state": Code(
+        409, "Only a delivery that has ended, to someone still there, starts again"
+    ),
+    "too-many-subscriptions": Code(409, "The tenant has as many subscriptions as it may"),
+    "too-many-secrets": Code(409, "Several secrets are alive already; let one expire first"),
     # Policy and operations
     "policy-in-the-past": Code(422, "A policy holds from today or later; what was decided stays"),
 }

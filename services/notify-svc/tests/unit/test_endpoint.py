@@ -3,6 +3,7 @@
 from ipaddress import ip_address
 
 import pytest
+
 from billing_shared.errors import Invalid
 from notify_svc.domain.endpoint import (
     MAX_URL_LENGTH,

@@ -5,8 +5,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from notify_svc.domain.signing import SecretBox, Undecipherable, new_secret, signed_headers
 from standardwebhooks import Webhook, WebhookVerificationError
+
+from notify_svc.domain.signing import SecretBox, Undecipherable, new_secret, signed_headers
 
 BODY = json.dumps({"specversion": "1.0", "data": {"name": "Müller"}}).encode()
 

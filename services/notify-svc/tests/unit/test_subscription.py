@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+
 from billing_shared.contracts import EVENTS
 from billing_shared.errors import Invalid
 from billing_shared.ids import new_id

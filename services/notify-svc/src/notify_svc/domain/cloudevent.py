@@ -5,7 +5,7 @@ The attributes are those of the Kafka headers, so that one subscriber can read b
 
 import msgspec
 
-from billing_shared.contracts import Envelope, Event, encode
+from billing_shared.contracts import Envelope, Event, decode, encode
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
@@ -20,3 +20,15 @@ def structured(envelope: Envelope, event: Event) -> bytes:
         attributes["datacontenttype" if name == "content-type" else attribute] = value.decode()
     attributes["data"] = msgspec.Raw(encode(event))
     return _encoder.encode(attributes)
+
+
+class _Body(msgspec.Struct):
+    data: msgspec.Raw
+
+
+_body_decoder = msgspec.json.Decoder(_Body)
+
+
+def event_of(type_: str, body: str) -> Event:
+    """The event inside a structured body of ours."""
+    return decode(type_, bytes(_body_decoder.decode(body).data))

@@ -8,7 +8,6 @@ pending   ──delivered────────────► delivered
 delivered, failed, unknown, cancelled ──redelivery asked for──► pending
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -21,14 +20,8 @@ State = Literal["waiting", "pending", "delivered", "failed", "unknown", "cancell
 #: `unknown`: the receiver may or may not have it (a timeout, a connection lost, a killed worker).
 Result = Literal["delivered", "failed", "unknown"]
 
-MOVES: Mapping[State, frozenset[State]] = {
-    "waiting": frozenset({"pending", "cancelled"}),
-    "pending": frozenset({"pending", "waiting", "delivered", "failed", "unknown", "cancelled"}),
-    "delivered": frozenset({"pending"}),
-    "failed": frozenset({"pending"}),
-    "unknown": frozenset({"pending"}),
-    "cancelled": frozenset({"pending"}),
-}
+#: Nothing more happens to these by itself.
+ENDED: frozenset[State] = frozenset({"delivered", "failed", "unknown", "cancelled"})
 
 #: What a receiver answered is kept for people to look at, in characters.
 MAX_EXCERPT_LENGTH = 1_000
@@ -37,12 +30,16 @@ MAX_DETAIL_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """`target_id` is the subscription or the customer; `tries` counts this round's attempts."""
+    """`target_id` is the subscription or the customer, `subject_id` what the event is about.
+
+    `tries` counts the attempts of this round: a redelivery starts a new one.
+    """
 
     delivery_id: UUID
     channel: Channel
     event_id: UUID
     event_type: str
+    subject_id: UUID
     target_id: UUID
     state: State
     tries: int
@@ -114,7 +111,7 @@ def next_step(
     return Step("pending", outcome.detail, delay)
 
 
-def check_move(old: State, new: State) -> None:
-    """Conflict `delivery-state` if a delivery cannot go from one state to the other."""
-    if new not in MOVES[old]:
-        raise Conflict("delivery-state", f"a delivery that is {old} cannot become {new}")
+def check_ended(state: State) -> None:
+    """Conflict `delivery-state` if a delivery cannot start a new round of attempts."""
+    if state not in ENDED:
+        raise Conflict("delivery-state", f"the delivery is {state}; only an ended one starts again")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from billing_shared.contracts import EVENTS
 from billing_shared.errors import invalid
+from notify_svc.domain.endpoint import check_endpoint, parse_endpoint
 
 #: Subscriptions of one tenant; every event costs a look at each.
 MAX_SUBSCRIPTIONS = 50
@@ -84,3 +85,22 @@ def disable(subscription: Subscription, reason: str, now: datetime) -> Subscript
         updated_at=now,
         disabled_reason=reason,
     )
+
+
+def audited(subscription: Subscription) -> dict[str, object]:
+    """What the audit keeps of a subscription; secrets are never part of it."""
+    return {
+        "url": subscription.url,
+        "event_types": list(subscription.event_types),
+        "status": subscription.status,
+        "description": subscription.description,
+        "version": subscription.version,
+        "disabled_reason": subscription.disabled_reason,
+    }
+
+
+def checked(wish: Wish, allowed: frozenset[str]) -> Wish:
+    """The wish in our spelling, or Invalid. `allowed`: see endpoint.check_endpoint."""
+    endpoint = parse_endpoint(wish.url)
+    check_endpoint(endpoint, allowed)
+    return replace(wish, url=endpoint.url, event_types=check_event_types(wish.event_types))

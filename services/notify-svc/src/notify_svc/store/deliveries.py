@@ -10,8 +10,8 @@ import asyncpg
 from billing_shared.postgres import Connection
 from notify_svc.domain.delivery import Channel, Delivery, State
 
-_COLUMNS = """delivery_id, channel, event_id, event_type, target_id, state, tries, reason,
-              created_at, updated_at, next_attempt_at"""
+_COLUMNS = """delivery_id, channel, event_id, event_type, subject_id, target_id, state, tries,
+              reason, created_at, updated_at, next_attempt_at"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Filter:
     state: State | None = None
     channel: Channel | None = None
     event_id: UUID | None = None
+    subject_id: UUID | None = None
 
 
 async def add_deliveries(
@@ -31,11 +32,11 @@ async def add_deliveries(
     """Keep new ones; the ids of those that were new (one receiver is told of an event once)."""
     rows = await conn.fetch(
         """
-        insert into delivery (tenant_id, delivery_id, channel, event_id, event_type, target_id,
-                              state, reason, created_at, updated_at)
+        insert into delivery (tenant_id, delivery_id, channel, event_id, event_type, subject_id,
+                              target_id, state, reason, created_at, updated_at)
         select $1, d.*, clock_timestamp()
-        from unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::text[],
-                    $8::text[], $9::timestamptz[]) as d
+        from unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::uuid[],
+                    $8::text[], $9::text[], $10::timestamptz[]) as d
         on conflict (tenant_id, event_id, channel, target_id) do nothing
         returning delivery_id
         """,
@@ -44,12 +45,27 @@ async def add_deliveries(
         [delivery.channel for delivery in deliveries],
         [delivery.event_id for delivery in deliveries],
         [delivery.event_type for delivery in deliveries],
+        [delivery.subject_id for delivery in deliveries],
         [delivery.target_id for delivery in deliveries],
         [delivery.state for delivery in deliveries],
         [delivery.reason for delivery in deliveries],
         [delivery.created_at for delivery in deliveries],
     )
     return [row["delivery_id"] for row in rows]
+
+
+async def load_deliveries(
+    conn: Connection, tenant_id: UUID, delivery_ids: Sequence[UUID]
+) -> dict[UUID, Delivery]:
+    rows = await conn.fetch(
+        f"""
+        select {_COLUMNS} from delivery
+        where tenant_id = $1 and delivery_id = any($2::uuid[])
+        """,  # noqa: S608 - only names of columns
+        tenant_id,
+        list(delivery_ids),
+    )
+    return {row["delivery_id"]: _from_row(row) for row in rows}
 
 
 async def lock_deliveries(
@@ -86,7 +102,7 @@ async def lock_deliveries_of(
     return {row["event_id"]: _from_row(row) for row in rows}
 
 
-async def lock_open_mails(
+async def lock_mails_to(
     conn: Connection, tenant_id: UUID, customer_ids: Sequence[UUID], states: Sequence[State]
 ) -> list[Delivery]:
     """The mails to these customers that are in one of these states."""
@@ -99,6 +115,24 @@ async def lock_open_mails(
         """,  # noqa: S608 - only names of columns
         tenant_id,
         list(customer_ids),
+        list(states),
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def lock_mails_about(
+    conn: Connection, tenant_id: UUID, subject_ids: Sequence[UUID], states: Sequence[State]
+) -> list[Delivery]:
+    """The mails about these documents that are in one of these states."""
+    rows = await conn.fetch(
+        f"""
+        select {_COLUMNS} from delivery
+        where tenant_id = $1 and channel = 'mail' and subject_id = any($2::uuid[])
+          and state = any($3::text[])
+        order by delivery_id for update
+        """,  # noqa: S608 - only names of columns
+        tenant_id,
+        list(subject_ids),
         list(states),
     )
     return [_from_row(row) for row in rows]
@@ -146,15 +180,6 @@ async def save_deliveries(
     )
 
 
-async def find_delivery(conn: Connection, tenant_id: UUID, delivery_id: UUID) -> Delivery | None:
-    row = await conn.fetchrow(
-        f"select {_COLUMNS} from delivery where tenant_id = $1 and delivery_id = $2",  # noqa: S608 - only names of columns
-        tenant_id,
-        delivery_id,
-    )
-    return None if row is None else _from_row(row)
-
-
 async def list_deliveries(
     conn: Connection,
     tenant_id: UUID,
@@ -176,7 +201,8 @@ async def list_deliveries(
           and ($7::text is null or state = $7)
           and ($8::text is null or channel = $8)
           and ($9::uuid is null or event_id = $9)
-        order by updated_at, delivery_id limit $10
+          and ($10::uuid is null or subject_id = $10)
+        order by updated_at, delivery_id limit $11
         """,  # noqa: S608 - only names of columns
         tenant_id,
         *(after or (None, None)),
@@ -186,6 +212,7 @@ async def list_deliveries(
         wanted.state,
         wanted.channel,
         wanted.event_id,
+        wanted.subject_id,
         limit,
     )
     return [_from_row(row) for row in rows]

@@ -14,8 +14,18 @@ class EventBody:
 
     event_id: UUID
     type: str
+    subject_id: UUID
     occurred_at: datetime
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """An event without its body."""
+
+    event_id: UUID
+    type: str
+    subject_id: UUID
 
 
 async def add_events(
@@ -24,14 +34,15 @@ async def add_events(
     """Keep them; those we have already stay as they are."""
     await conn.execute(
         """
-        insert into event (tenant_id, event_id, type, occurred_at, body, stored_at)
-        select $1, e.*, $6
-        from unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::text[]) as e
+        insert into event (tenant_id, event_id, type, subject_id, occurred_at, body, stored_at)
+        select $1, e.*, $7
+        from unnest($2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[], $6::text[]) as e
         on conflict do nothing
         """,
         tenant_id,
         [event.event_id for event in events],
         [event.type for event in events],
+        [event.subject_id for event in events],
         [event.occurred_at for event in events],
         [event.body for event in events],
         now,
@@ -65,11 +76,11 @@ async def events_between(
     *,
     event_types: Sequence[str] | None,
     limit: int,
-) -> list[tuple[UUID, str]]:
-    """Id and type of what happened in [since, until), oldest first; None means every type."""
+) -> list[KeptEvent]:
+    """What happened in [since, until), oldest first; None means every type."""
     rows = await conn.fetch(
         """
-        select event_id, type from event
+        select event_id, type, subject_id from event
         where tenant_id = $1 and occurred_at >= $2 and occurred_at < $3
           and ($4::text[] is null or type = any($4))
         order by occurred_at, event_id limit $5
@@ -80,7 +91,7 @@ async def events_between(
         None if event_types is None else list(event_types),
         limit,
     )
-    return [(row["event_id"], row["type"]) for row in rows]
+    return [KeptEvent(row["event_id"], row["type"], row["subject_id"]) for row in rows]
 
 
 async def delete_events(conn: Connection, tenant_id: UUID, stored_before: datetime) -> None:

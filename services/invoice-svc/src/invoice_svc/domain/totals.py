@@ -86,13 +86,15 @@ def work_out(
     if not 1 <= len(lines) <= MAX_LINES:
         raise invalid("lines", f"between 1 and {MAX_LINES} lines")
     done = tuple(_line(number, line, scale) for number, line in enumerate(lines, 1))
-    check_mix(line.tax_category for line in done)
     bases: dict[Rate, int] = {}
     for line in done:
         key = (line.tax_category, line.tax_rate)
         bases[key] = bases.get(key, 0) + line.net_minor
     granted = tuple(_allowance(at, draft, bases) for at, draft in enumerate(allowances))
-    _take_off(bases, granted)
+    for one in granted:
+        key = (one.tax_category, one.tax_rate)
+        bases[key] = bases.get(key, 0) - one.amount_minor
+    check_mix(category for category, _ in bases)
     groups = tuple(_group(rate, base) for rate, base in bases.items())
     net = _whole("net_minor", sum(bases.values()))
     tax = _whole("tax_minor", sum(group.tax_minor for group in groups))
@@ -154,17 +156,17 @@ def _discount(line: LineDraft, before: int, field: str) -> int:
 
 
 def _allowance(at: int, draft: AllowanceDraft, bases: dict[Rate, int]) -> Allowance:
+    """A percentage is of the lines of its group alone, so the order of allowances means nothing."""
     field = f"allowances[{at}]"
     rate = _rate(draft.tax_category, draft.tax_rate, field)
-    base = bases.get((draft.tax_category, rate))
-    if base is None:
-        raise invalid(f"{field}.tax_rate", "no line has this tax category and rate")
     if (draft.percent is None) == (draft.amount_minor is None):
         raise invalid(f"{field}.amount_minor", "give a percentage or an amount, and not both")
+    amount = draft.amount_minor or 0
     if draft.percent is not None:
+        base = bases.get((draft.tax_category, rate), 0)
+        if base <= 0:
+            raise invalid(f"{field}.percent", "its lines come to nothing a percentage is of")
         amount = percent_of(base, _percent(draft.percent, f"{field}.percent"))
-    else:
-        amount = draft.amount_minor or 0
     if amount < 0:
         raise invalid(f"{field}.amount_minor", "must not be negative")
     return Allowance(
@@ -172,17 +174,8 @@ def _allowance(at: int, draft: AllowanceDraft, bases: dict[Rate, int]) -> Allowa
     )
 
 
-def _take_off(bases: dict[Rate, int], allowances: Sequence[Allowance]) -> None:
-    """Percentages were all taken of the lines alone, so their order does not matter."""
-    for at, allowance in enumerate(allowances):
-        key = (allowance.tax_category, allowance.tax_rate)
-        bases[key] -= allowance.amount_minor
-        if allowance.amount_minor and bases[key] < 0:
-            raise invalid(f"allowances[{at}].amount_minor", "more than its lines come to")
-
-
 def _group(rate: Rate, base_minor: int) -> TaxGroup:
-    check_amount(base_minor, "tax_groups")
+    check_amount(base_minor, "lines")
     return TaxGroup(
         tax_category=rate[0],
         tax_rate=rate[1],

@@ -76,6 +76,14 @@ def test_what_a_payment_names(given: Payment, expected: Read) -> None:
     assert read(given, KEYS, PATTERNS) == expected
 
 
+def test_the_number_inside_a_miskeyed_reference_names_nobody() -> None:
+    miskeyed = RIGHT[:-1] + "4"
+    spaced = " ".join(miskeyed[i : i + 4] for i in range(0, len(miskeyed), 4))
+    keys = {**KEYS, "INV000124": frozenset({OTHER})}
+    for text in (spaced, spaced.replace(" ", "-"), f"{miskeyed[:4]} {miskeyed[4:]}"):
+        assert read(payment(text), keys, PATTERNS) == Read(bad=(miskeyed,)), text
+
+
 def test_a_key_of_two_items_is_ambiguous() -> None:
     keys = {"611365": frozenset({ITEM, OTHER})}
     assert read(payment("611365"), keys, ()) == Read(ambiguous=("611365",))

@@ -71,7 +71,7 @@ def payment_tokens(payment: Payment) -> frozenset[str]:
     """Every key a payment may probe, at most MAX_TOKENS, the strongest kinds first."""
     words = _words(payment.remittance_lines)
     rf_runs = [run for start in range(len(words)) for run in _rf_runs(words, start)]
-    plain = [run for start in range(len(words)) for run in _plain_runs(words, start)]
+    plain = [run for start in _outside_rf(words) for run in _plain_runs(words, start)]
     end_to_end = [normalise(r.value) for r in payment.references if r.kind == "end-to-end"]
     ordered = dict.fromkeys((*_structured(payment), *rf_runs, *end_to_end, *plain))
     usable = (t for t in ordered if MIN_KEY_LENGTH <= len(t) <= MAX_KEY_LENGTH)
@@ -179,6 +179,23 @@ def _rf_runs(words: list[str], start: int) -> list[str]:
         if _RF.fullmatch(joined):
             runs.append(joined)
     return runs if runs and len(runs[-1]) >= MIN_BAD_LENGTH else []
+
+
+def _outside_rf(words: list[str]) -> list[int]:
+    """Words that are no part of an RF reference, good or bad.
+
+    Our references end in the invoice number: read on its own, the number in a reference with a
+    digit miskeyed would name somebody else's invoice.
+    """
+    found, start = [], 0
+    while start < len(words):
+        runs = _rf_runs(words, start)
+        if runs:
+            start += _words_in(next(filter(is_rf, reversed(runs)), runs[-1]), words, start)
+        else:
+            found.append(start)
+            start += 1
+    return found
 
 
 def _words_in(run: str, words: list[str], start: int) -> int:

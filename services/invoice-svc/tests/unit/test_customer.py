@@ -81,8 +81,12 @@ def test_the_audit_shows_that_a_field_changed_but_never_what_it_said():
 
 @pytest.mark.parametrize(
     ("time_zone", "currency", "field"),
-    [("Mars/Olympus", "EUR", "time_zone"), ("../etc/passwd", "EUR", "time_zone"), ("UTC", "XXX", "base_currency")],
-)  # fmt: skip
+    [
+        ("Mars/Olympus", "EUR", "time_zone"),
+        ("../etc/passwd", "EUR", "time_zone"),
+        ("UTC", "XXX", "base_currency"),
+    ],
+)
 def test_a_seller_lives_in_a_real_zone_with_a_real_currency(time_zone, currency, field):
     with pytest.raises(Invalid) as refused:
         check_seller(SellerDetails("x", DETAILS.address, "GB", (), time_zone, currency))

@@ -51,7 +51,10 @@ def a_draft(**changes):
     return draft(new_id(), CUSTOMER, replace(CONTENT, **changes), NOW)
 
 
-def issued(dates=NO_DATES, series=Series("INV"), **changes):
+INV, CN, RETURNED = Series("INV"), Series("CN"), Wish("returned")
+
+
+def issued(dates=NO_DATES, series=INV, **changes):
     return issue(a_draft(**changes), CUSTOMER, series, seller=SELLER, dates=dates, now=NOW)[0]
 
 
@@ -166,7 +169,7 @@ def test_void_needs_an_untouched_settlement():
         void(one, "x", one.invoice_id, TODAY, NOW)
 
 
-def a_credit(one, wish=Wish("returned"), series=Series("CN")):
+def a_credit(one, wish=RETURNED, series=CN):
     document = one.frozen.document
     return credit(new_id(), one.invoice, document, seller=SELLER, series=series, wish=wish, now=NOW)
 
@@ -208,6 +211,7 @@ def test_the_legal_date_is_the_sellers_and_series_move_one_by_one():
     assert (number, series.last_no) == ("INV-000042", 42)
 
 
+A_GROUP = TaxGroup(tax_category="S", tax_rate="19", base_minor=1, tax_minor=1)
 FOREIGN = Foreign("R 2025/17", "EUR", date(2025, 12, 1), date(2025, 12, 31), 11900, 5000)
 
 
@@ -235,7 +239,7 @@ def test_an_imported_document_keeps_number_and_dates_and_says_what_is_due():
         ({"net_minor": 10000, "tax_minor": 1800}, "gross_minor"),
         ({"lines": CONTENT.lines, "gross_minor": 11901}, "gross_minor"),
         ({"lines": CONTENT.lines}, None),
-        ({"tax_groups": (TaxGroup(tax_category="S", tax_rate="19", base_minor=1, tax_minor=1),)}, "net_minor"),
+        ({"tax_groups": (A_GROUP,)}, "net_minor"),
         ({"currency": "XXX"}, "currency"),
     ],
 )  # fmt: skip

@@ -1,0 +1,251 @@
+"""Publishes the outbox: what is still pending, in order, deleted after the broker's ack.
+
+Selected is by membership (the row is there), never by position: a cursor loses what commits late.
+Of an aggregate the first occurrences therefore always come in order; repeats may come later, after
+a kill between ack and delete, and readers drop them by id. No row has an attempt limit.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
+
+from billing_shared import metrics
+from billing_shared.broker import CALL_SECONDS, Broker, stop_client
+from billing_shared.postgres import TRANSIENT, is_transient, open_session
+
+#: As many as the SQL function shard_of knows; never changed, or an aggregate would change shard.
+SHARDS = 4
+BATCH = 500
+ACK_SECONDS = 8.0
+POLL_SECONDS = 0.02
+#: How often a relay without all its shards tries for more.
+CLAIM_SECONDS = 0.3
+BACKOFF_SECONDS = (0.2, 10.0)
+MEASURE_SECONDS = 5.0
+
+_CLAIM = "select pg_try_advisory_lock(hashtext($1), $2)"
+_FIRST_PENDING = """
+select o.seq, o.topic, o.aggregateid, o.payload, o.specversion, o.id::text, o.source, o.type,
+    o.subject, o.time, o.dataschema, o.datacontenttype, o.tenantid::text, o.sequence::text,
+    o.correlationid::text, o.causationid::text, o.traceparent
+from (
+    select seq, created_at from outbox_pending where shard = any($1::smallint[])
+    order by seq limit $2
+) p
+join outbox o on o.seq = p.seq and o.created_at = p.created_at
+order by o.seq
+"""
+_FORGET = "delete from outbox_pending where seq = any($1::bigint[])"
+_MEASURE = """
+select count(*) as pending, coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as age
+from outbox_pending
+"""
+
+#: Kafka header and the column it comes from; Debezium's header placement would name the same pairs.
+HEADER_COLUMNS = (
+    ("ce_specversion", "specversion"),
+    ("ce_id", "id"),
+    ("ce_source", "source"),
+    ("ce_type", "type"),
+    ("ce_subject", "subject"),
+    ("ce_time", "time"),
+    ("ce_dataschema", "dataschema"),
+    ("content-type", "datacontenttype"),
+    ("ce_partitionkey", "aggregateid"),
+    ("ce_tenantid", "tenantid"),
+    ("ce_sequence", "sequence"),
+    ("ce_correlationid", "correlationid"),
+    ("ce_causationid", "causationid"),
+    ("traceparent", "traceparent"),
+)
+
+#: Java's murmur2, as every Kafka client of the JVM does it.
+_partition_of = DefaultPartitioner()
+_log = structlog.get_logger()
+
+
+class Relay:
+    """One per worker process. Each shard has one owner at a time, by advisory lock.
+
+    `shards` is how many of the four this process takes at most. Set `wake` after a commit in this
+    process to save the wait for the next poll.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        service: str,
+        broker: Broker,
+        *,
+        shards: int = SHARDS,
+        wake: asyncio.Event | None = None,
+    ) -> None:
+        self._dsn = dsn
+        self._service = service
+        self._broker = broker
+        self._max_shards = shards
+        self._wake = wake or asyncio.Event()
+        self._owned: list[int] = []
+        self._producer: AIOKafkaProducer | None = None
+        self._failures = 0
+        self._claim_at = 0.0
+        self._measure_at = 0.0
+        #: When the loop last turned (time.monotonic), for liveness.
+        self.turned_at = time.monotonic()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publish until `stop`; whatever goes wrong is tried again."""
+        while not stop.is_set():
+            try:
+                conn = await open_session(self._dsn, name=f"{self._service} relay")
+                try:
+                    await self._serve(conn, stop)
+                finally:
+                    # With the session go its locks. The producer goes unflushed: another owner
+                    # may be at work already, and starts from the first pending row.
+                    self._disown()
+                    await self._drop_producer()
+                    conn.terminate()
+            except Exception as error:
+                if not is_transient(error):
+                    _log.exception("relay_failed")
+                else:
+                    _log.warning("relay_without_database", error_name=type(error).__name__)
+                await self._back_off(stop)
+
+    async def _serve(self, conn: "asyncpg.Connection[asyncpg.Record]", stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self.turned_at = time.monotonic()
+            await self._claim(conn)
+            await self._measure(conn)
+            if not self._owned:
+                await self._rest(CLAIM_SECONDS)
+                continue
+            # Cleared before the look, so that a wake during the look is not forgotten.
+            self._wake.clear()
+            rows = await conn.fetch(_FIRST_PENDING, self._owned, BATCH)
+            if not rows:
+                await self._rest(POLL_SECONDS)
+            elif sent := await self._publish(rows):
+                await conn.execute(_FORGET, sent)
+                metrics.RELAY_SENT.labels(self._service).inc(len(sent))
+                self._failures = 0
+            else:
+                await self._back_off(stop)
+
+    async def _claim(self, conn: "asyncpg.Connection[asyncpg.Record]") -> None:
+        if len(self._owned) >= self._max_shards or time.monotonic() < self._claim_at:
+            return
+        self._claim_at = time.monotonic() + CLAIM_SECONDS
+        for shard in range(SHARDS):
+            if shard in self._owned or len(self._owned) >= self._max_shards:
+                continue
+            if await conn.fetchval(_CLAIM, f"relay {self._service}", shard):
+                self._owned.append(shard)
+                metrics.RELAY_IS_LEADER.labels(self._service, str(shard)).set(1)
+
+    async def _publish(self, rows: Sequence[asyncpg.Record]) -> list[int]:
+        """The `seq` of what the broker has acknowledged: all that was sent, or nothing."""
+        try:
+            async with asyncio.timeout(ACK_SECONDS):
+                producer = await self._started_producer()
+                batches, sent = await _batches(producer, self._broker, rows)
+                acks = [
+                    await producer.send_batch(batch, topic, partition=partition)
+                    for (topic, partition), batch in batches.items()
+                ]
+                await asyncio.gather(*acks)
+        except (KafkaError, *TRANSIENT) as error:
+            metrics.RELAY_FAILURES.labels(self._service).inc()
+            _log.warning("relay_publish_failed", error_name=type(error).__name__, events=len(rows))
+            # What became of the batches is unknown: a new producer, and the first pending row.
+            await self._drop_producer()
+            return []
+        return sent
+
+    async def _started_producer(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            producer = self._broker.producer(f"{self._service}-relay")
+            try:
+                await asyncio.wait_for(producer.start(), CALL_SECONDS)
+            except BaseException:
+                await stop_client(producer)
+                raise
+            self._producer = producer
+        return self._producer
+
+    async def _drop_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await stop_client(producer)
+
+    def _disown(self) -> None:
+        for shard in self._owned:
+            metrics.RELAY_IS_LEADER.labels(self._service, str(shard)).set(0)
+        self._owned = []
+
+    async def _measure(self, conn: "asyncpg.Connection[asyncpg.Record]") -> None:
+        if time.monotonic() < self._measure_at:
+            return
+        self._measure_at = time.monotonic() + MEASURE_SECONDS
+        row = await conn.fetchrow(_MEASURE)
+        if row is not None:
+            metrics.OUTBOX_PENDING.labels(self._service).set(row["pending"])
+            metrics.OUTBOX_OLDEST_SECONDS.labels(self._service).set(row["age"])
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _back_off(self, stop: asyncio.Event) -> None:
+        low, high = BACKOFF_SECONDS
+        wait = min(high, low * 2 ** min(self._failures, 10)) * random.uniform(0.8, 1.2)  # noqa: S311
+        self._failures += 1
+        try:
+            await asyncio.wait_for(stop.wait(), wait)
+        except TimeoutError:
+            return
+
+
+async def _batches(
+    producer: AIOKafkaProducer, broker: Broker, rows: Sequence[asyncpg.Record]
+) -> tuple[dict[tuple[str, int], Any], list[int]]:
+    """One batch per partition, and the `seq` of the rows that found room.
+
+    Never two batches of one partition on the way: if the first failed and the second did not, the
+    partition would be out of order.
+    """
+    batches: dict[tuple[str, int], Any] = {}
+    full: set[tuple[str, int]] = set()
+    sent: list[int] = []
+    for row in rows:
+        topic = broker.topic(row["topic"])
+        key = row["aggregateid"].encode()
+        partitions = sorted(await producer.partitions_for(topic))
+        place = (topic, _partition_of(key, partitions, partitions))
+        if place in full:
+            continue
+        batch = batches.get(place)
+        if batch is None:
+            batch = batches[place] = producer.create_batch()
+        value = row["payload"].encode()
+        if batch.append(timestamp=None, key=key, value=value, headers=headers(row)) is None:
+            full.add(place)
+        else:
+            sent.append(row["seq"])
+    return batches, sent
+
+
+def headers(row: asyncpg.Record) -> list[tuple[str, bytes]]:
+    """The CloudEvents headers of an outbox row."""
+    return [(name, row[column].encode()) for name, column in HEADER_COLUMNS if row[column]]

@@ -1,5 +1,4 @@
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -26,30 +25,29 @@ def is_gone(pid: int) -> bool:
 
 
 def test_a_child_stops_politely_and_starts_again(tmp_path):
-    child = Child("sleeper", SLEEP, os.environ, tmp_path / "sleeper.log")
+    child = Child(SLEEP, os.environ, tmp_path / "sleeper.log")
     child.start()
     assert child.is_alive()
-    child.ask_to_stop()
-    child.wait_stopped(5)
-    assert child.exit_code() == -signal.SIGTERM
+    child.stop()
+    assert not child.is_alive()
     child.start()
     assert child.is_alive()
     child.kill()
     assert not child.is_alive()
 
 
-def test_a_child_that_ignores_sigterm_is_killed(tmp_path):
+def test_a_child_that_ignores_sigterm_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr("billing_local.child.STOP_SECONDS", 0.2)
     code = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         "print('up', flush=True); time.sleep(60)"
     )
-    child = Child("stubborn", [sys.executable, "-c", code], os.environ, tmp_path / "x.log")
+    child = Child([sys.executable, "-c", code], os.environ, tmp_path / "x.log")
     child.start()
     while "up" not in child.log_tail():
         time.sleep(0.02)
-    child.ask_to_stop()
-    child.wait_stopped(0.2)
-    assert child.exit_code() == -signal.SIGKILL
+    child.stop()
+    assert not child.is_alive()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the signal of a dying parent is Linux's")
@@ -58,8 +56,28 @@ def test_a_child_dies_when_the_launcher_gets_kill_9(tmp_path):
 import sys, time, os
 from pathlib import Path
 from billing_local.child import Child
-child = Child("sleeper", {SLEEP!r}, os.environ, Path({str(tmp_path)!r}) / "s.log")
+child = Child({SLEEP!r}, os.environ, Path({str(tmp_path)!r}) / "s.log")
 child.start()
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+    launcher = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert launcher.stdout is not None
+    pid = int(launcher.stdout.readline())
+    launcher.kill()
+    launcher.wait()
+    assert is_gone(pid)
+
+
+def test_the_watchdog_ends_what_the_launcher_started(tmp_path):
+    code = f"""
+import os, time
+from pathlib import Path
+from billing_local.watchdog import Watchdog
+import subprocess, sys
+# Without the kernel's signal, as elsewhere than on Linux.
+child = subprocess.Popen({SLEEP!r}, start_new_session=True)
+Watchdog().guard(child.pid)
 print(child.pid, flush=True)
 time.sleep(60)
 """

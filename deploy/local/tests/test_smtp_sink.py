@@ -14,7 +14,7 @@ def sink(tmp_path):
     ports = claim_ports(tmp_path / "ports.json", ["smtp", "http"])
     argv = [sys.executable, "-m", "billing_local.smtp_sink", "--dir", str(tmp_path / "mail")]
     argv += ["--smtp-port", str(ports["smtp"]), "--http-port", str(ports["http"])]
-    child = Child("mail", argv, {}, tmp_path / "mail.log")
+    child = Child(argv, {}, tmp_path / "mail.log")
     child.start()
     url = f"http://127.0.0.1:{ports['http']}"
     for _ in range(100):
@@ -24,9 +24,7 @@ def sink(tmp_path):
         except httpx.TransportError:
             time.sleep(0.1)
     yield ports["smtp"], url
-    child.ask_to_stop()
-    child.wait_stopped(5)
-    assert child.exit_code() is not None
+    child.stop()
 
 
 def send(port: int, subject: str) -> None:

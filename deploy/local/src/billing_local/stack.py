@@ -27,6 +27,8 @@ from billing_local.embedded_postgres import EmbeddedPostgres
 from billing_local.home import Home
 from billing_local.ports import HOST
 from billing_local.supervisor import Process, Supervisor
+from billing_local.watchdog import Watchdog
+from billing_local.watchdog import is_needed as watchdog_is_needed
 from billing_shared import local_issuer
 from billing_shared.auth import make_local_keys
 from billing_shared.migrate import migrate
@@ -59,6 +61,7 @@ class Stack:
         self._starts: dict[str, Callable[[], Awaitable[None]]] = {}
         # Starting blocks, and children die with the thread that started them: so it is ours.
         self._starter = ThreadPoolExecutor(1, "starter")
+        self._watchdog: Watchdog | None = None
         self._ports: dict[str, int] = {}
         self._keys = self.home.folder / "keys"
         self._backing: Backing | None = None
@@ -117,6 +120,7 @@ class Stack:
             raise
 
     async def _start(self) -> None:
+        self._watchdog = Watchdog() if watchdog_is_needed() else None
         self._ports = self.home.ports(commands.port_names())
         jwks_file = make_local_keys(self._keys).jwks_file
         for sink in SINKS:
@@ -144,6 +148,8 @@ class Stack:
         await asyncio.gather(*(asyncio.to_thread(p.stop) for p in servers))
         self._processes.clear()
         self._starter.shutdown()
+        if self._watchdog is not None:
+            self._watchdog.dismiss()
         self.home.release()
 
     async def kill(self, name: str) -> None:
@@ -195,17 +201,19 @@ class Stack:
         """Start a process and keep it up; `and_then` runs after each later start."""
 
         async def start() -> None:
-            await self._in_starter(process.start)
+            await self._start_process(process)
             if and_then is not None:
                 await and_then()
 
         self._processes[name] = process
         self._starts[name] = start
-        await self._in_starter(process.start)
+        await self._start_process(process)
         self._supervisor.want(name, process, start)
 
-    async def _in_starter(self, start: Callable[[], None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._starter, start)
+    async def _start_process(self, process: Process) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._starter, process.start)
+        if self._watchdog is not None and process.pid is not None:
+            self._watchdog.guard(process.pid)
 
     async def _migrate(self) -> None:
         for service in SERVICES:

@@ -65,6 +65,14 @@ class Doors:
         headers = {} if version is None else {"If-Match": f'"{version}"'}
         return _object(await self.ask("PUT", path, body=body, headers=headers))
 
+    async def put_once(self, path: str, body: Json) -> None:
+        """Make something that may stand already, as it is, from an earlier run."""
+        try:
+            await self.put(path, body)
+        except RefusedError as error:
+            if error.status not in {409, 412, 428}:
+                raise
+
     async def post(self, path: str, body: Json, key: str | None = None) -> Json:
         """Do something once: the same `key` again is answered as the first time."""
         return _object(await self.ask("POST", path, body=body, key=key or str(uuid4())))

@@ -41,10 +41,10 @@ class TenantDrive:
 
     async def open(self) -> None:
         """Seller, bank accounts and customers."""
-        await self._once(self.doors.put("/v1/seller", seller_body(self.month)))
+        await self.doors.put_once("/v1/seller", seller_body(self.month))
         for own in self.month.seller.accounts:
             body = {"currency": own.currency, "name": f"{self.month.seller.name} {own.currency}"}
-            await self._once(self.doors.put(f"/v1/bank-accounts/{own.account}", body))
+            await self.doors.put_once(f"/v1/bank-accounts/{own.account}", body)
         for customer in self.month.customers:
             key = self._key("customer", customer.ref)
             await self._once(self.doors.post("/v1/customers", customer_body(customer), key))
@@ -136,7 +136,7 @@ class TenantDrive:
         try:
             await call
         except RefusedError as error:
-            if error.status not in {409, 428}:
+            if error.status != 409:
                 raise
 
 

@@ -6,8 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from billing_local.month.model import Line
 
-#: Minor-unit exponents of the currencies of the month.
-DECIMALS = {"EUR": 2, "JPY": 0}
+#: Minor-unit exponents of the currencies of the month and of the histories.
+DECIMALS = {"EUR": 2, "JPY": 0, "USD": 2}
 
 
 def gross_minor(lines: Iterable[Line], currency: str) -> int:

@@ -37,6 +37,7 @@ CACHED_TOKEN_SECONDS = 60
 CACHED_TOKENS = 10_000
 #: An unknown key id asks the issuer at most this often, whatever a flood of tokens says.
 REFRESH_SECONDS = 30
+FIRST_RETRY_SECONDS = 1
 #: Keys are looked at again after this time, so that a withdrawn one stops working.
 KEY_AGE_SECONDS = 300
 FETCH_TIMEOUT_SECONDS = 5
@@ -118,25 +119,28 @@ class KeySet:
 
     async def get(self, key_id: str) -> Key | None:
         """The key of this id, or None. Unavailable when no key was ever had."""
-        age = self._monotonic() - self._tried_at
-        if key_id not in self._keys and age > REFRESH_SECONDS:
+        if key_id not in self._keys:
             await self._refresh()
-        elif age > KEY_AGE_SECONDS and (self._renewal is None or self._renewal.done()):
+        elif self._age() > KEY_AGE_SECONDS and (self._renewal is None or self._renewal.done()):
             # A known key answers at once; whether it still holds is asked beside the request.
             self._renewal = asyncio.create_task(self._refresh())
         if not self._keys:
             raise Unavailable("keys-unavailable", "the keys of the token issuer cannot be had")
         return self._keys.get(key_id)
 
+    def _age(self) -> float:
+        return self._monotonic() - self._tried_at
+
     async def _refresh(self) -> None:
         async with self._lock:
-            if self._monotonic() - self._tried_at <= REFRESH_SECONDS:
+            if self._age() <= (REFRESH_SECONDS if self._keys else FIRST_RETRY_SECONDS):
                 return
-            self._tried_at = self._monotonic()
             try:
                 self._keys = read_key_set(await self._fetch()) or self._keys
             except (OSError, httpx.HTTPError, ValueError, KeyError, AttributeError) as error:
                 log.warning("auth.keys-unavailable", error=type(error).__name__)
+            finally:
+                self._tried_at = self._monotonic()
 
 
 class Verifier:

@@ -23,7 +23,7 @@ from billing_shared.roles import Principal
 from billing_shared.telemetry import continue_trace, current_correlation, current_trace
 
 if TYPE_CHECKING:
-    from billing_shared.http import Resources
+    from billing_shared.doors import Resources
 
 CORRELATION_HEADER = "X-Correlation-Id"
 #: The status that proxies log for a caller who hung up.

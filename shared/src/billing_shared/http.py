@@ -7,32 +7,22 @@ async def add_customer(body: NewCustomer, door: Annotated[Door, may("customers:w
         return await change.answer(201, CustomerView.of(customer), etag=customer.version)
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from collections.abc import Iterator, Sequence
 
-import orjson
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel
+from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from billing_shared import idempotency
-from billing_shared.auth import Verifier, require
+from billing_shared.answers import etag, if_match, respond
 from billing_shared.bodies import ndjson, read_file
-from billing_shared.clock import Clock, SystemClock
-from billing_shared.context import Context
+from billing_shared.doors import Change, Door, Resources, may
 from billing_shared.edge import Edge
-from billing_shared.errors import BillingError, Malformed, PreconditionRequired, Unavailable
+from billing_shared.errors import BillingError
 from billing_shared.openapi import complete
-from billing_shared.postgres import Connection, Pool, transaction
 from billing_shared.problems import render
-from billing_shared.roles import ALL_SCOPES, Principal
 
 __all__ = [
     "Change",
@@ -47,184 +37,21 @@ __all__ = [
     "respond",
 ]
 
-MAX_REASON_CHARACTERS = 500
-REASON_HEADER = "X-Reason"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def _nothing() -> None:
-    """Nobody to wake."""
-
-
-@dataclass(slots=True)
-class Resources:
-    """What an API process holds. `pool` is None until the database was reached."""
-
-    service: str
-    verifier: Verifier
-    cursor_secret: bytes
-    clock: Clock = field(default_factory=SystemClock)
-    pool: "Pool | None" = None
-    on_commit: Callable[[], None] = _nothing
-
-    def ready_pool(self) -> Pool:
-        """The pool, or Unavailable."""
-        if self.pool is None:
-            raise Unavailable("unavailable", "the database has not been reached yet")
-        return self.pool
-
-
-class Change:
-    """One transaction that changes something: `conn`, `context`, and the answer kept beside it."""
-
-    def __init__(self, conn: Connection, context: Context, key: idempotency.Key | None) -> None:
-        self.conn = conn
-        self.context = context
-        self._key = key
-        self.is_answered = False
-
-    async def answer(
-        self,
-        status: int,
-        body: BaseModel | Mapping[str, Any] | None = None,
-        *,
-        location: str | None = None,
-        etag: int | None = None,
-        as_of: datetime | None = None,
-    ) -> Response:
-        """Make the response and, on a POST, store it under the Idempotency-Key."""
-        return await self._keep(respond(status, body, location=location, etag=etag, as_of=as_of))
-
-    async def answer_lines(
-        self, lines: Sequence[BaseModel | Mapping[str, Any]], status: int = 200
-    ) -> Response:
-        """An NDJSON answer, one line for each line of the request, in its order."""
-        content = b"".join(_json(line) + b"\n" for line in lines)
-        return await self._keep(Response(content, status, media_type="application/x-ndjson"))
-
-    async def _keep(self, response: Response) -> Response:
-        if self._key is not None:
-            await idempotency.keep(self.conn, self._key, response)
-        self.is_answered = True
-        return response
-
-
-class Door:
-    """What a route gets once its token is checked."""
-
-    def __init__(self, request: Request, principal: Principal, resources: Resources) -> None:
-        self.principal = principal
-        self._request = request
-        self._resources = resources
-
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[tuple[Connection, Context]]:
-        """A transaction of the token's tenant, to read in."""
-        pool = self._resources.ready_pool()
-        async with transaction(pool, self.principal.tenant_id) as conn:
-            yield conn, self._context(None)
-
-    @asynccontextmanager
-    async def change(self, reason: str | None = None) -> AsyncIterator[Change]:
-        """A transaction of the token's tenant, to change something in; ends with an answer.
-
-        `reason` (a field of the body) goes before the header X-Reason. A POST takes its
-        Idempotency-Key here. A route that reads NDJSON or a file reads it before it comes here.
-        """
-        pool = self._resources.ready_pool()
-        context = self._context(reason)
-        key = None
-        if self._request.method == "POST":
-            key = idempotency.key_of(
-                self._request,
-                context.tenant_id,
-                self.principal.client_id,
-                self._request.scope["route"].path,
-                await self._request.body(),
-            )
-        async with transaction(pool, None if key else context.tenant_id) as conn:
-            if key is not None:
-                await idempotency.claim(conn, key, context.now)
-            change = Change(conn, context, key)
-            yield change
-            if not change.is_answered:
-                raise RuntimeError("a change ended without an answer")
-        self._resources.on_commit()
-
-    def _context(self, reason: str | None) -> Context:
-        state = self._request.state
-        return Context(
-            tenant_id=self.principal.tenant_id,
-            actor=self.principal.actor,
-            now=self._resources.clock.now(),
-            correlation_id=state.correlation_id,
-            traceparent=str(state.trace),
-            reason=reason if reason is not None else _reason_of(self._request),
-            roles=self.principal.roles,
-        )
-
-
-def _reason_of(request: Request) -> str | None:
-    value = request.headers.get(REASON_HEADER)
-    if value is None:
-        return None
-    try:
-        value = value.encode("latin-1").decode()
-    except UnicodeDecodeError as error:
-        raise Malformed("malformed", f"header {REASON_HEADER} is not UTF-8") from error
-    if len(value) > MAX_REASON_CHARACTERS:
-        raise Malformed("malformed", f"header {REASON_HEADER} is too long")
-    return value.strip() or None
-
-
-_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", scheme_name="token")
-
-
-def may(scope: str) -> Any:
-    """A dependency that gives a Door to a token with this scope; 403 for another."""
-    if scope not in ALL_SCOPES:
-        raise ValueError(f"no such scope: {scope}")
-
-    async def open_door(
-        request: Request,
-        _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    ) -> Door:
-        principal: Principal = request.state.principal
-        require(principal, scope)
-        return Door(request, principal, request.app.state.resources)
-
-    open_door.billing_scope = scope  # type: ignore[attr-defined]
-    return Depends(open_door)
-
-
-def scope_of(route: APIRoute) -> str | None:
-    """The scope a route asks for, or None when it has no door."""
-
-    def scopes(dependant: Dependant) -> Iterator[str]:
-        found = getattr(dependant.call, "billing_scope", None)
-        if found is not None:
-            yield found
-        for inner in dependant.dependencies:
-            yield from scopes(inner)
-
-    return next(scopes(route.dependant), None)
-
-
 def create_app(routers: Sequence[APIRouter], resources: Resources) -> FastAPI:
-    """The public application. Refuses (ValueError) a /v1 route without a fitting door."""
+    """The public application. Refuses (ValueError) a route without a fitting door."""
+    openapi_url = f"/openapi/{resources.service}.json"
     app = FastAPI(
-        title=resources.service,
-        version="1",
-        openapi_url=f"/openapi/{resources.service}.json",
-        docs_url=None,
-        redoc_url=None,
+        title=resources.service, version="1", openapi_url=openapi_url, docs_url=None, redoc_url=None
     )
     app.state.resources = resources
     app.state.cursor_secret = resources.cursor_secret
     for router in routers:
         app.include_router(router)
-    for route in app.routes:
-        if getattr(route, "path", "").startswith("/v1"):
+    for route in routes_of(app):
+        if route.path != openapi_url:
             _check_door(route)
     for kind in (BillingError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, render)
@@ -234,60 +61,33 @@ def create_app(routers: Sequence[APIRouter], resources: Resources) -> FastAPI:
     return app
 
 
-def _check_door(route: Any) -> None:
-    scope = scope_of(route) if isinstance(route, APIRoute) else None
-    if scope is None:
-        raise ValueError(f"route {route.path} has no door: it needs may(scope)")
-    if route.methods - SAFE_METHODS and not scope.endswith(":write"):
+def routes_of(app: FastAPI) -> list[RouteContext]:
+    """Every route of an application, those of its routers too (`app.routes` shows only routers)."""
+    return list(iter_route_contexts(app.routes))
+
+
+def scope_of(route: RouteContext) -> str | None:
+    """The scope a route asks for, or None when it has no door."""
+
+    def scopes(dependant: Dependant) -> Iterator[str]:
+        found = getattr(dependant.call, "billing_scope", None)
+        if found is not None:
+            yield found
+        for inner in dependant.dependencies:
+            yield from scopes(inner)
+
+    dependant = getattr(route, "dependant", None)
+    return next(scopes(dependant), None) if dependant is not None else None
+
+
+def _check_door(route: RouteContext) -> None:
+    scope = scope_of(route)
+    if scope is None or not (route.path or "").startswith("/v1/"):
+        raise ValueError(f"route {route.path} has no door: it needs may(scope), under /v1/")
+    if (route.methods or set()) - SAFE_METHODS and not scope.endswith(":write"):
         raise ValueError(f"route {route.path} changes something, but asks only for {scope}")
 
 
 async def _answer_again(_: Request, error: Exception) -> Response:
     assert isinstance(error, idempotency.Replayed)
     return error.response
-
-
-def respond(
-    status: int,
-    body: BaseModel | Mapping[str, Any] | None = None,
-    *,
-    location: str | None = None,
-    etag: int | None = None,
-    as_of: datetime | None = None,
-) -> Response:
-    """A JSON response with the headers of the house."""
-    headers = {}
-    if location is not None:
-        headers["Location"] = location
-    if etag is not None:
-        headers["ETag"] = _etag(etag)
-    if as_of is not None:
-        headers["As-Of"] = as_of.astimezone(UTC).isoformat()
-    if body is None:
-        return Response(None, status, headers)
-    return Response(_json(body), status, headers, "application/json")
-
-
-def _json(body: BaseModel | Mapping[str, Any]) -> bytes:
-    if isinstance(body, BaseModel):
-        return body.model_dump_json(by_alias=True).encode()
-    return orjson.dumps(body)
-
-
-def etag(version: int) -> str:
-    """The ETag of a version of a thing."""
-    return f'"{version}"'
-
-
-_etag = etag
-
-
-def if_match(request: Request) -> int:
-    """The version a caller read. PreconditionRequired when missing, Malformed when not ours."""
-    value = request.headers.get("if-match")
-    if value is None:
-        raise PreconditionRequired("precondition-required", "header If-Match is required")
-    number = value.strip().removeprefix("W/").strip('"')
-    if not (number.isascii() and number.isdigit() and len(number) <= 18):
-        raise Malformed("if-match-invalid", "header If-Match must hold one ETag as we gave it")
-    return int(number)

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import RouteContext, iter_route_contexts
 
 from billing_shared.idempotency import MAX_KEY_CHARACTERS
 
@@ -73,7 +73,7 @@ _REASON = {
 }
 
 
-def complete(app: FastAPI, scope_of: Callable[[APIRoute], str | None]) -> None:
+def complete(app: FastAPI, scope_of: Callable[[RouteContext], str | None]) -> None:
     """Make `app.openapi()` name scopes, our headers and the problem responses."""
 
     def openapi() -> dict[str, Any]:
@@ -82,12 +82,11 @@ def complete(app: FastAPI, scope_of: Callable[[APIRoute], str | None]) -> None:
             schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = (
                 PROBLEM_SCHEMA
             )
-            for route in app.routes:
-                if isinstance(route, APIRoute):
-                    for method in route.methods or ():
-                        operation = schema["paths"].get(route.path_format, {}).get(method.lower())
-                        if operation is not None:
-                            _complete(operation, method, scope_of(route))
+            for route in iter_route_contexts(app.routes):
+                operations = schema["paths"].get(route.path_format, {})
+                for method in route.methods or ():
+                    if method.lower() in operations:
+                        _complete(operations[method.lower()], method, scope_of(route))
             app.openapi_schema = schema
         return app.openapi_schema
 

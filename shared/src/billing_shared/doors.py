@@ -1,0 +1,168 @@
+"""Doors: what a route gets once its token is checked, and the one transaction behind each."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+
+from billing_shared import idempotency
+from billing_shared.answers import respond, to_json
+from billing_shared.auth import Verifier, require
+from billing_shared.clock import Clock, SystemClock
+from billing_shared.context import Context
+from billing_shared.errors import Malformed, Unavailable
+from billing_shared.postgres import Connection, Pool, transaction
+from billing_shared.roles import ALL_SCOPES, Principal
+
+MAX_REASON_CHARACTERS = 500
+REASON_HEADER = "X-Reason"
+
+
+def _nothing() -> None:
+    """Nobody to wake."""
+
+
+@dataclass(slots=True)
+class Resources:
+    """What an API process holds. `pool` is None until the database was reached."""
+
+    service: str
+    verifier: Verifier
+    cursor_secret: bytes
+    clock: Clock = field(default_factory=SystemClock)
+    pool: "Pool | None" = None
+    on_commit: Callable[[], None] = _nothing
+
+    def ready_pool(self) -> Pool:
+        """The pool, or Unavailable."""
+        if self.pool is None:
+            raise Unavailable("unavailable", "the database has not been reached yet")
+        return self.pool
+
+
+class Change:
+    """One transaction that changes something: `conn`, `context`, and the answer kept beside it."""
+
+    def __init__(self, conn: Connection, context: Context, key: idempotency.Key | None) -> None:
+        self.conn = conn
+        self.context = context
+        self._key = key
+        self.is_answered = False
+
+    async def answer(
+        self,
+        status: int,
+        body: BaseModel | Mapping[str, Any] | None = None,
+        *,
+        location: str | None = None,
+        etag: int | None = None,
+        as_of: datetime | None = None,
+    ) -> Response:
+        """Make the response and, on a POST, store it under the Idempotency-Key."""
+        return await self._keep(respond(status, body, location=location, etag=etag, as_of=as_of))
+
+    async def answer_lines(
+        self, lines: Sequence[BaseModel | Mapping[str, Any]], status: int = 200
+    ) -> Response:
+        """An NDJSON answer, one line for each line of the request, in its order."""
+        content = b"".join(to_json(line) + b"\n" for line in lines)
+        return await self._keep(Response(content, status, media_type="application/x-ndjson"))
+
+    async def _keep(self, response: Response) -> Response:
+        if self._key is not None:
+            await idempotency.keep(self.conn, self._key, response)
+        self.is_answered = True
+        return response
+
+
+class Door:
+    """What a route gets once its token is checked."""
+
+    def __init__(self, request: Request, principal: Principal, resources: Resources) -> None:
+        self.principal = principal
+        self._request = request
+        self._resources = resources
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[tuple[Connection, Context]]:
+        """A transaction of the token's tenant, to read in."""
+        pool = self._resources.ready_pool()
+        async with transaction(pool, self.principal.tenant_id) as conn:
+            yield conn, self._context(None)
+
+    @asynccontextmanager
+    async def change(self, reason: str | None = None) -> AsyncIterator[Change]:
+        """A transaction of the token's tenant, to change something in; ends with an answer.
+
+        `reason` (a field of the body) goes before the header X-Reason. A POST takes its
+        Idempotency-Key here. A route that reads NDJSON or a file reads it before it comes here.
+        """
+        pool = self._resources.ready_pool()
+        context = self._context(reason)
+        key = None
+        if self._request.method == "POST":
+            key = idempotency.key_of(
+                self._request,
+                context.tenant_id,
+                self.principal.client_id,
+                self._request.scope["route"].path,
+                await self._request.body(),
+            )
+        async with transaction(pool, None if key else context.tenant_id) as conn:
+            if key is not None:
+                await idempotency.claim(conn, key, context.now)
+            change = Change(conn, context, key)
+            yield change
+            if not change.is_answered:
+                raise RuntimeError("a change ended without an answer")
+        self._resources.on_commit()
+
+    def _context(self, reason: str | None) -> Context:
+        state = self._request.state
+        return Context(
+            tenant_id=self.principal.tenant_id,
+            actor=self.principal.actor,
+            now=self._resources.clock.now(),
+            correlation_id=state.correlation_id,
+            traceparent=str(state.trace),
+            reason=reason if reason is not None else _reason_of(self._request),
+            roles=self.principal.roles,
+        )
+
+
+def _reason_of(request: Request) -> str | None:
+    value = request.headers.get(REASON_HEADER)
+    if value is None:
+        return None
+    try:
+        value = value.encode("latin-1").decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("malformed", f"header {REASON_HEADER} is not UTF-8") from error
+    if len(value) > MAX_REASON_CHARACTERS:
+        raise Malformed("malformed", f"header {REASON_HEADER} is too long")
+    return value.strip() or None
+
+
+_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", scheme_name="token")
+
+
+def may(scope: str) -> Any:
+    """A dependency that gives a Door to a token with this scope; 403 for another."""
+    if scope not in ALL_SCOPES:
+        raise ValueError(f"no such scope: {scope}")
+
+    async def open_door(
+        request: Request,
+        _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    ) -> Door:
+        principal: Principal = request.state.principal
+        require(principal, scope)
+        return Door(request, principal, request.app.state.resources)
+
+    open_door.billing_scope = scope  # type: ignore[attr-defined]
+    return Depends(open_door)

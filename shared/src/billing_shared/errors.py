@@ -159,6 +159,18 @@ CODES: dict[str, Code] = {
     "account-in-use": Code(409, "Money is booked on the account; its currency stays"),
     "not-manual": Code(409, "Only a receipt entered by hand can be taken back by hand"),
     "already-reversed": Code(409, "The payment was reversed before"),
+    # Reconciliation
+    "action-not-possible": Code(422, "Nothing that can be done about a discrepancy of this code"),
+    "unknown-invoice": Code(422, "No such invoice in this tenant"),
+    "currency-differs": Code(422, "The invoice is in another currency than the payment"),
+    "amount-beyond-held": Code(422, "More than the discrepancy is about"),
+    "amount-beyond-due": Code(409, "More than is due on the invoice; it may have changed"),
+    "discrepancy-closed": Code(409, "The discrepancy was resolved or superseded meanwhile"),
+    "allocation-ended": Code(409, "The money does not lie there, or no longer"),
+    "no-effect": Code(409, "The facts leave nothing to do that for; they may have changed"),
+    "posting-stopped": Code(409, "The books are broken; a supervisor must release posting first"),
+    "posting-not-stopped": Code(409, "The books are not broken; there is nothing to release"),
+    "group-too-large": Code(422, "Facts hang together in a chain too long to settle"),
     # Notices
     "delivery-state": Code(
         409, "Only a delivery that has ended, to someone still there, starts again"

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 
 from billing_shared.context import Actor, Context
@@ -110,8 +111,8 @@ class Tenant:
         """What became of every payment, allocations included."""
         rows = await self.fetch(
             "select p.*, (select coalesce(jsonb_object_agg(a.invoice_id, a.amount_minor), '{}') "
-            "from allocation a where a.payment_id = p.payment_id and a.ended_by is null) as on_items "
-            "from payment_state p"
+            "from allocation a where a.payment_id = p.payment_id and a.ended_by is null) "
+            "as on_items from payment_state p"
         )
         names = "customer_id applied_minor unapplied_minor on_account_minor unidentified_minor"
         return {
@@ -230,8 +231,6 @@ class Tenant:
 
     async def published(self, type_: str) -> list[dict[str, Any]]:
         """Payloads of one event type, oldest first."""
-        import orjson
-
         rows = await self.outbox_rows(type_)
         return [orjson.loads(row["payload"]) for row in rows]
 

@@ -200,3 +200,47 @@ async def _move_live(conn: Connection, tenant_id: UUID, journals: Sequence[Journ
             [journal.posting.amount_minor for journal in fresh],
             [journal.posted_on for journal in fresh],
         )
+
+
+async def proved_no(conn: Connection, tenant_id: UUID) -> int:
+    """The number of the last journal that a proof found right."""
+    found = await conn.fetchval("select proved_no from books where tenant_id = $1", tenant_id)
+    return found or 0
+
+
+async def mark_proved(conn: Connection, tenant_id: UUID, journal_no: int) -> None:
+    await conn.execute(
+        "update books set proved_no = greatest(proved_no, $2) where tenant_id = $1",
+        tenant_id,
+        journal_no,
+    )
+
+
+async def stop(conn: Connection, tenant_id: UUID, now: datetime) -> None:
+    """The books disagree: nothing is matched by machine until a person releases them."""
+    await conn.execute(
+        """
+        insert into books (tenant_id, state, broken_at, updated_at) values ($1, 'broken', $2, $2)
+            on conflict (tenant_id) do update
+           set state = 'broken', broken_at = coalesce(books.broken_at, $2), updated_at = $2
+        """,
+        tenant_id,
+        now,
+    )
+
+
+async def release(conn: Connection, tenant_id: UUID, now: datetime) -> None:
+    await conn.execute(
+        "update books set state = 'ok', broken_at = null, updated_at = $2 where tenant_id = $1",
+        tenant_id,
+        now,
+    )
+
+
+async def is_due(conn: Connection, tenant_id: UUID) -> bool:
+    """Whether sound books have journals that no proof has seen."""
+    found = await conn.fetchval(
+        "select state = 'ok' and journal_no > proved_no from books where tenant_id = $1",
+        tenant_id,
+    )
+    return bool(found)

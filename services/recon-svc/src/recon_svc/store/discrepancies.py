@@ -1,6 +1,7 @@
 """Discrepancies: found, resolved, superseded, and read."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -112,3 +113,117 @@ async def refresh_evidence(
             [discrepancy_id for discrepancy_id, _ in stale],
             [evidence for _, evidence in stale],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """A discrepancy as it is kept and shown."""
+
+    discrepancy_id: UUID
+    code: str
+    family: str
+    severity: str
+    subject_id: UUID
+    customer_id: UUID | None
+    payment_id: UUID | None
+    invoice_id: UUID | None
+    currency: str
+    amount_minor: int
+    evidence: dict[str, Any]
+    suggested_action: str
+    suggested_reason: str
+    decision_id: UUID
+    due_at: datetime
+    found_at: datetime
+    state: str
+    resolution: str | None
+    superseded_by: UUID | None
+    journal_ids: list[UUID]
+    resolved_by: str | None
+    resolved_reason: str | None
+    resolved_at: datetime | None
+    updated_at: datetime
+
+    def as_open(self) -> OpenDiscrepancy:
+        return OpenDiscrepancy(
+            discrepancy_id=self.discrepancy_id,
+            code=self.code,
+            family=self.family,
+            subject_id=self.subject_id,
+            customer_id=self.customer_id,
+            payment_id=self.payment_id,
+            invoice_id=self.invoice_id,
+            currency=self.currency,
+            amount_minor=self.amount_minor,
+            evidence=self.evidence,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list of discrepancies is narrowed to; None means any."""
+
+    code: str | None = None
+    family: str | None = None
+    state: str | None = None
+    severity: str | None = None
+    customer_id: UUID | None = None
+    payment_id: UUID | None = None
+    invoice_id: UUID | None = None
+
+
+async def load(conn: Connection, tenant_id: UUID, discrepancy_id: UUID) -> Discrepancy | None:
+    row = await conn.fetchrow(
+        f"""
+        select {_COLUMNS} from discrepancy where tenant_id = $1 and discrepancy_id = $2
+        """,  # noqa: S608 - the columns are ours
+        tenant_id,
+        discrepancy_id,
+    )
+    return Discrepancy(**row) if row else None
+
+
+async def listed(
+    conn: Connection,
+    tenant_id: UUID,
+    wanted: Filter,
+    *,
+    after: tuple[datetime, UUID] | None,
+    updated_after: datetime | None,
+    limit: int,
+) -> list[Discrepancy]:
+    """Discrepancies in the order in which they last changed."""
+    rows = await conn.fetch(
+        f"""
+        select {_COLUMNS} from discrepancy
+         where tenant_id = $1
+           and ($2::timestamptz is null or (updated_at, discrepancy_id) > ($2, $3::uuid))
+           and ($4::timestamptz is null or updated_at > $4)
+           and ($6::text is null or code = $6)
+           and ($7::text is null or family = $7)
+           and ($8::text is null or state = $8)
+           and ($9::text is null or severity = $9)
+           and ($10::uuid is null or customer_id = $10)
+           and ($11::uuid is null or payment_id = $11)
+           and ($12::uuid is null or invoice_id = $12)
+         order by updated_at, discrepancy_id limit $5
+        """,  # noqa: S608 - the columns are ours
+        tenant_id,
+        *(after or (None, None)),
+        updated_after,
+        limit,
+        wanted.code,
+        wanted.family,
+        wanted.state,
+        wanted.severity,
+        wanted.customer_id,
+        wanted.payment_id,
+        wanted.invoice_id,
+    )
+    return [Discrepancy(**row) for row in rows]
+
+
+_COLUMNS = """discrepancy_id, code, family, severity, subject_id, customer_id, payment_id,
+       invoice_id, currency, amount_minor, evidence, suggested_action, suggested_reason,
+       decision_id, due_at, found_at, state, resolution, superseded_by, journal_ids, resolved_by,
+       resolved_reason, resolved_at, updated_at"""

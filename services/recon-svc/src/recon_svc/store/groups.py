@@ -197,3 +197,27 @@ def _seed_nodes(seeds: Seeds) -> list[Node]:
 def _plain(seen: Iterable[Node]) -> list[Node]:
     """A payer is a customer from whom we also looked for items."""
     return [("customer" if kind == "payer" else kind, id_) for kind, id_ in seen]
+
+
+async def awake(conn: Connection, tenant_id: UUID) -> Seeds:
+    """Everything that may still move: held or amount-matched payments, open and corrected items,
+    and reversals without their original."""
+    rows = await conn.fetch(
+        """
+        select 'payment' as kind, payment_id as id from live_payment where tenant_id = $1
+        union all
+        select 'invoice', item_id from open_item where tenant_id = $1 and side = 'debit'
+        union all
+        select 'invoice', item_id from closed_item
+         where tenant_id = $1 and side = 'debit' and not at_rest
+        union all
+        select 'reversal', subject_id from discrepancy
+         where tenant_id = $1 and state = 'open' and code = 'ORPHAN_REVERSAL'
+        """,
+        tenant_id,
+    )
+    return Seeds(
+        invoices={row["id"] for row in rows if row["kind"] == "invoice"},
+        payments={row["id"] for row in rows if row["kind"] == "payment"},
+        reversals={row["id"] for row in rows if row["kind"] == "reversal"},
+    )

@@ -103,6 +103,8 @@ def deliverable(address: str) -> str | None:
         ascii_domain = domain.encode("idna").decode()
     except UnicodeError:
         return None
+    if "=?" in local:
+        return None
     if not (_LOCAL_PART.fullmatch(local) and _DOMAIN.fullmatch(ascii_domain)):
         return None
     return f"{local}@{ascii_domain}"
@@ -115,7 +117,12 @@ def masked(address: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text fit for a mail header: no control characters, runs of blanks as one, not endless."""
+    """Text fit for a mail header: no control characters, runs of blanks as one, not endless.
+
+    No encoded words either: Python's email package decodes them in a header it is given and writes
+    the line breaks that were hidden inside.
+    """
+    text = text.replace("=?", "= ?")
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:MAX_HEADER_TEXT]
 

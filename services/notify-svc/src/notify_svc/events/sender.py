@@ -45,6 +45,11 @@ class Sender:
         self._calls: set[asyncio.Task[None]] = set()
         self._finished: list[tuple[Claim, Outcome]] = []
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls are under way, or their outcomes not yet noted."""
+        return bool(self._calls or self._finished)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Turn after turn; a failed one is tried again for ever."""
         backoff = BACKOFF_SECONDS
@@ -58,8 +63,7 @@ class Sender:
                 backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
                 continue
             backoff = BACKOFF_SECONDS
-            busy = taken or self._calls or self._finished
-            await _pause(stop, BUSY_SECONDS if busy else IDLE_SECONDS)
+            await _pause(stop, BUSY_SECONDS if taken or self.is_busy else IDLE_SECONDS)
         await self._drain()
 
     async def turn(self, limit: int) -> int:

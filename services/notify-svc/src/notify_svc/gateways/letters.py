@@ -35,7 +35,7 @@ def render(
 ) -> EmailMessage:
     """The mail from `sender` in the seller's name. `recipients` are ASCII addresses.
 
-    EmailMessage refuses line breaks in headers; the letter has none, so it never has to.
+    EmailMessage refuses line breaks in headers; a letter has none, nor hides any (see one_line).
     """
     message = EmailMessage()
     message["From"] = Address(display_name=letter.seller_name, addr_spec=sender)
@@ -44,9 +44,9 @@ def render(
     message["Date"] = format_datetime(now)
     message["Message-ID"] = message_id(delivery_id, sender)
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = letter.language
     message.set_content(_text(letter, "txt"))
     message.add_alternative(_text(letter, "html"), subtype="html")
+    message["Content-Language"] = letter.language
     return message
 
 

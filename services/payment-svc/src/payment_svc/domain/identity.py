@@ -6,7 +6,7 @@ second of a day is another one than the first. See docs/decisions for the cases 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -87,8 +87,8 @@ def lying_apart(
 
     Where one statement closes with the very balance with which the next opens, the entries they
     share must come to nothing. If those that look the same come to something, they are not the
-    same: a second payment, equal to the first, was booked in the next file of that day.
-    `movements` are key and signed amount of each entry of this statement.
+    same: a second payment, equal to the first, was booked in a later file of that day. `movements`
+    are key and signed amount of each entry of this statement, `others` the statements of its days.
     """
     counts: Counter[UUID] = Counter()
     signed: dict[UUID, int] = {}
@@ -99,13 +99,30 @@ def lying_apart(
     for entry in known:
         for statement_id in entry.statement_ids:
             shown[statement_id][entry.key] += 1
-    apart = set()
-    for other in others:
-        alike = shown[other.statement_id]
-        comes_to = sum(signed[key] * min(counts[key], alike[key]) for key in alike)
-        if comes_to and (_follows(window, other) or _follows(other, window)):
-            apart.add(other.statement_id)
-    return frozenset(apart)
+    others = tuple(others)
+    in_a_row = _chain(window, others, _follows) | _chain(
+        window, others, lambda earlier, later: _follows(later, earlier)
+    )
+    return frozenset(
+        statement_id
+        for statement_id in in_a_row
+        if sum(signed[key] * min(counts[key], alike) for key, alike in shown[statement_id].items())
+    )
+
+
+def _chain(
+    start: Window, others: Sequence[Window], follows: Callable[[Window, Window], bool]
+) -> set[UUID]:
+    """The statements that lead up to `start`, link by link."""
+    reached: set[UUID] = set()
+    links = [start]
+    while links:
+        link = links.pop()
+        for other in others:
+            if other.statement_id not in reached and follows(link, other):
+                reached.add(other.statement_id)
+                links.append(other)
+    return reached
 
 
 def _follows(later: Window, earlier: Window) -> bool:

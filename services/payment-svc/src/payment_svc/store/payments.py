@@ -57,13 +57,11 @@ async def save_payments(
         insert into payment
             (tenant_id, created_at, updated_at, payment_id, source, account, currency,
              amount_minor, booked_on, value_on, payer_name, payer_account, payer_bank, customer_id,
-             remittance_lines, reference_list, external_ref, statement_id, entry_no, entry_id,
-             part_no, original, charges_minor)
+             particulars, external_ref, statement_id, entry_no, entry_id, part_no, charges_minor)
         select $1, $2, $2, * from unnest(
             $3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::date[], $9::date[],
-            $10::text[], $11::text[], $12::text[], $13::uuid[], $14::jsonb[], $15::jsonb[],
-            $16::text[], $17::uuid[], $18::integer[], $19::uuid[], $20::integer[], $21::jsonb[],
-            $22::bigint[])
+            $10::text[], $11::text[], $12::text[], $13::uuid[], $14::jsonb[], $15::text[],
+            $16::uuid[], $17::integer[], $18::uuid[], $19::integer[], $20::bigint[])
         on conflict (tenant_id, external_ref) do nothing
         returning payment_id
         """,
@@ -80,14 +78,12 @@ async def save_payments(
         [payment.payer.account for payment in payments],
         [payment.payer.bank for payment in payments],
         [payment.customer_id for payment in payments],
-        [list(payment.remittance_lines) for payment in payments],
-        [msgspec.to_builtins(payment.references) for payment in payments],
+        [_particulars(payment) for payment in payments],
         [payment.external_ref for payment in payments],
         [payment.statement_id for payment in payments],
         [payment.entry_no for payment in payments],
         [payment.entry_id for payment in payments],
         [payment.part_no for payment in payments],
-        [msgspec.to_builtins(payment.original) for payment in payments],
         [payment.charges_minor for payment in payments],
     )
     await _save_bank_ids(conn, tenant_id, payments)
@@ -231,8 +227,17 @@ async def list_payments(
     return [_from_row(row) for row in rows]
 
 
+def _particulars(payment: Payment) -> dict[str, Any]:
+    # An object: asyncpg would take a list inside an array for a dimension.
+    return {
+        "remittance_lines": payment.remittance_lines,
+        "references": msgspec.to_builtins(payment.references),
+        "original": msgspec.to_builtins(payment.original),
+    }
+
+
 def _from_row(row: Any) -> KeptPayment:
-    original = row["original"]
+    particulars = row["particulars"]
     payment = Payment(
         payment_id=row["payment_id"],
         source=row["source"],
@@ -242,15 +247,15 @@ def _from_row(row: Any) -> KeptPayment:
         booked_on=row["booked_on"],
         value_on=row["value_on"],
         payer=Payer(name=row["payer_name"], account=row["payer_account"], bank=row["payer_bank"]),
-        remittance_lines=tuple(row["remittance_lines"]),
-        references=tuple(msgspec.convert(row["reference_list"], list[Reference])),
+        remittance_lines=tuple(particulars["remittance_lines"]),
+        references=tuple(msgspec.convert(particulars["references"], list[Reference])),
         customer_id=row["customer_id"],
         external_ref=row["external_ref"],
         statement_id=row["statement_id"],
         entry_no=row["entry_no"],
         entry_id=row["entry_id"],
         part_no=row["part_no"],
-        original=None if original is None else msgspec.convert(original, Original),
+        original=msgspec.convert(particulars["original"], Original | None),
         charges_minor=row["charges_minor"],
     )
     return KeptPayment(

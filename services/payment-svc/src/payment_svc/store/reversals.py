@@ -20,7 +20,7 @@ async def save_reversals(
         """
         insert into reversal
             (tenant_id, created_at, reversal_id, payment_id, account, currency, amount_minor,
-             booked_on, value_on, kind, reason_code, reason, reference_list, statement_id,
+             booked_on, value_on, kind, reason_code, reason, particulars, statement_id,
              entry_no, entry_id, part_no)
         select $1, $2, * from unnest(
             $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::date[], $9::date[],
@@ -39,7 +39,7 @@ async def save_reversals(
         [reversal.kind for reversal in reversals],
         [reversal.reason_code for reversal in reversals],
         [reversal.reason for reversal in reversals],
-        [msgspec.to_builtins(reversal.references) for reversal in reversals],
+        [{"references": msgspec.to_builtins(reversal.references)} for reversal in reversals],
         [reversal.statement_id for reversal in reversals],
         [reversal.entry_no for reversal in reversals],
         [reversal.entry_id for reversal in reversals],
@@ -69,7 +69,7 @@ def _from_row(row: Any) -> Reversal:
         kind=row["kind"],
         reason_code=row["reason_code"],
         reason=row["reason"],
-        references=tuple(msgspec.convert(row["reference_list"], list[Reference])),
+        references=tuple(msgspec.convert(row["particulars"]["references"], list[Reference])),
         statement_id=row["statement_id"],
         entry_no=row["entry_no"],
         entry_id=row["entry_id"],

@@ -15,6 +15,8 @@ from payment_svc.domain.taking import KeptStatement
 
 #: Statements before one that are looked at to tell whether it follows on.
 MAX_EARLIER = 50
+#: Statements of a day that are looked at to tell equal entries apart.
+MAX_WINDOWS = 500
 #: Statements after a new one whose gap may have changed.
 MAX_LATER = 200
 _SELECT = """
@@ -166,17 +168,23 @@ async def find_same(conn: Connection, tenant_id: UUID, like: KeptStatement) -> K
 
 
 async def load_windows(
-    conn: Connection, tenant_id: UUID, statement_ids: Sequence[UUID]
+    conn: Connection, tenant_id: UUID, account: str, like: Window
 ) -> list[Window]:
-    """What the proved ones among the statements cover."""
+    """The proved statements that show entries of the first or the last day of this one."""
     rows = await conn.fetch(
         """
         select statement_id, opening_minor, closing_minor, first_on, last_on
         from statement
-        where tenant_id = $1 and statement_id = any($2::uuid[]) and state = 'proved'
+        where tenant_id = $1 and account = $2 and state = 'proved' and statement_id <> $3
+          and (first_on <= $4 and last_on >= $4 or first_on <= $5 and last_on >= $5)
+        order by created_at desc limit $6
         """,
         tenant_id,
-        list(statement_ids),
+        account,
+        like.statement_id,
+        like.first_on,
+        like.last_on,
+        MAX_WINDOWS,
     )
     return [Window(*row) for row in rows]
 

@@ -146,8 +146,7 @@ async def _lying_apart(
     if window is None or not known:
         return frozenset()
     had = [each for group in known.values() for each in group]
-    seen_in = {statement_id for each in had for statement_id in each.statement_ids}
-    others = await load_windows(conn, context.tenant_id, list(seen_in))
+    others = await load_windows(conn, context.tenant_id, taking.kept.account, window)
     amounts = taking.proof.amounts
     movements = [
         (key, amounts[entry.entry_no] * (1 if entry.direction == "credit" else -1))

@@ -6,7 +6,6 @@ a kill between ack and delete, and readers drop them by id. No row has an attemp
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from billing_shared import metrics
+from billing_shared.backoff import Backoff, rest
 from billing_shared.broker import CALL_SECONDS, Broker, stop_client
 from billing_shared.postgres import TRANSIENT, is_transient, open_session
 
@@ -28,7 +28,7 @@ ACK_SECONDS = 8.0
 POLL_SECONDS = 0.02
 #: How often a relay without all its shards tries for more.
 CLAIM_SECONDS = 0.3
-BACKOFF_SECONDS = (0.2, 10.0)
+BACKOFF_HIGH_SECONDS = 10.0
 MEASURE_SECONDS = 5.0
 
 _CLAIM = "select pg_try_advisory_lock(hashtext($1), $2)"
@@ -95,7 +95,7 @@ class Relay:
         self._wake = wake or asyncio.Event()
         self._owned: list[int] = []
         self._producer: AIOKafkaProducer | None = None
-        self._failures = 0
+        self._backoff = Backoff(high=BACKOFF_HIGH_SECONDS)
         self._claim_at = 0.0
         self._measure_at = 0.0
         #: When the loop last turned (time.monotonic), for liveness.
@@ -119,7 +119,7 @@ class Relay:
                     _log.exception("relay_failed")
                 else:
                     _log.warning("relay_without_database", error_name=type(error).__name__)
-                await self._back_off(stop)
+                await rest(stop, self._backoff.next())
 
     async def _serve(self, conn: "asyncpg.Connection[asyncpg.Record]", stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -137,9 +137,9 @@ class Relay:
             elif sent := await self._publish(rows):
                 await conn.execute(_FORGET, sent)
                 metrics.RELAY_SENT.labels(self._service).inc(len(sent))
-                self._failures = 0
+                self._backoff.forget()
             else:
-                await self._back_off(stop)
+                await rest(stop, self._backoff.next())
 
     async def _claim(self, conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         if len(self._owned) >= self._max_shards or time.monotonic() < self._claim_at:
@@ -204,15 +204,6 @@ class Relay:
     async def _rest(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self._wake.wait(), seconds)
-        except TimeoutError:
-            return
-
-    async def _back_off(self, stop: asyncio.Event) -> None:
-        low, high = BACKOFF_SECONDS
-        wait = min(high, low * 2 ** min(self._failures, 10)) * random.uniform(0.8, 1.2)  # noqa: S311
-        self._failures += 1
-        try:
-            await asyncio.wait_for(stop.wait(), wait)
         except TimeoutError:
             return
 

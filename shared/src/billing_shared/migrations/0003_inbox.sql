@@ -19,6 +19,13 @@ create table consumer_offset (
     primary key (consumer_group, topic, log_partition)
 ) with (fillfactor = 70);
 
+-- What the group reads, without prefix: needed to refill a broker that lost its log.
+create table consumed_topic (
+    consumer_group text not null,
+    topic text not null,
+    primary key (consumer_group, topic)
+);
+
 create table dead_letter (
     dead_letter_id uuid primary key,
     consumer_group text not null,
@@ -43,6 +50,7 @@ create index dead_letter_open on dead_letter (died_at) where state = 'open';
 
 select let_worker('inbox', 'select, insert, delete');
 select let_worker('consumer_offset', 'select, insert, update');
+select let_worker('consumed_topic', 'select, insert, delete');
 select let_worker('dead_letter', 'select, insert, update');
 
 -- What an operator may see: no payload. Letters nobody could read belong to no tenant.

@@ -60,6 +60,13 @@ def test_a_service_readme_answers_the_five_questions(name):
     assert headings[:5] == ["Owns", "Emits", "Consumes", "Tables", "When something is down"]
 
 
+def test_runbooks_name_metrics_that_exist():
+    metrics = (ROOT / "shared/src/billing_shared/metrics.py").read_text()
+    for runbook in (ROOT / "docs/runbooks").glob("*.md"):
+        for name in re.findall(r"`(billing_[a-z_]+)`", runbook.read_text()):
+            assert f'"{name}"' in metrics, f"{runbook.name}: {name}"
+
+
 def test_every_command_of_the_readme_exists():
     said = set(re.findall(r"`make ([a-z]+)", (ROOT / "README.md").read_text()))
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ from billing_shared.contracts.invoice import InvoiceIssued, InvoiceVoided
 from billing_shared.errors import Conflict, invalid
 from invoice_svc.domain.customer import Customer, require_active
 from invoice_svc.domain.document import Document, Frozen, SellerParty, freeze
-from invoice_svc.domain.numbering import DEBIT_NOTE_SERIES, INVOICE_SERIES
+from invoice_svc.domain.numbering import CREDIT_NOTE_SERIES, DEBIT_NOTE_SERIES, INVOICE_SERIES
 from invoice_svc.domain.seller import Seller
 from invoice_svc.domain.settlement import Settlement, opening
 from invoice_svc.domain.terms import TermsRule, check_terms
@@ -227,6 +227,8 @@ def seller_party(seller: Seller) -> SellerParty:
 
 
 def _totals(content: Content) -> Totals:
+    if content.series == CREDIT_NOTE_SERIES:
+        raise invalid("series", f"{CREDIT_NOTE_SERIES} is kept for credit notes")
     if content.terms is not None:
         check_terms(content.terms)
     return work_out(content.currency, content.lines, content.allowances, content.claims)

@@ -34,6 +34,8 @@ async def bill_customers(
     Four statements, whatever the length, beside outbox and audit. The series are locked before
     the callers' ids are looked up, so that two equal requests cannot both find them free.
     """
+    if not bills:
+        return []
     names = [bill.content.series or default_series(bill.content.kind) for bill in bills]
     seller, series = await lock_series(conn, context.tenant_id, names)
     seller = known_seller(seller)

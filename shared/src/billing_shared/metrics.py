@@ -72,3 +72,9 @@ POOL_IN_USE = Gauge("billing_db_pool_in_use", "connections in use", ["service", 
 DISCREPANCIES_OPEN = Gauge("billing_discrepancies_open", "open discrepancies", ["code"])
 UNAPPLIED_MINOR = Gauge("billing_unapplied_minor", "money given to no item yet", ["currency"])
 BOOKS_BROKEN = Gauge("billing_books_broken", "tenants whose books do not agree")
+
+DELIVERY_ATTEMPTS = Counter(
+    "billing_delivery_attempts_total", "calls to receivers and the relay", ["channel", "result"]
+)
+DELIVERIES_DUE = Gauge("billing_deliveries_due", "webhooks and mails that are due")
+DELIVERIES_DUE_SECONDS = Gauge("billing_deliveries_due_oldest_seconds", "how long the oldest is")

@@ -4,9 +4,9 @@ import base64
 import binascii
 import hashlib
 import re
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from billing_shared.settings import ServiceSettings
 from notify_svc.domain.signing import SecretBox
@@ -49,6 +49,13 @@ class NotifySettings(ServiceSettings):
         if not all(_HOST_AND_PORT.fullmatch(entry) for entry in spelled):
             raise ValueError("each entry is host:port")
         return spelled
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        # Only the migrating process knows the administrator; it needs no keys.
+        if self.admin_database_url is None:
+            self.secret_box()
+        return self
 
     def relay(self) -> Relay:
         """The mail relay."""

@@ -29,6 +29,7 @@ from billing_shared.postgres import transaction
 from billing_shared.testing.api import Api, open_api
 from billing_shared.testing.database import ServiceDatabase
 from notify_svc.api import deliveries, subscriptions
+from notify_svc.api.subscriptions import Trust
 from notify_svc.domain.signing import SecretBox
 from notify_svc.events import HANDLERS
 from notify_svc.events.sender import Sender
@@ -102,7 +103,9 @@ class World:
     async def send(self, sender: Sender | None = None) -> None:
         """Send all that is due now."""
         sender = sender or self.sender()
-        while await sender.turn(64) or sender.is_busy:
+        while True:
+            if not await sender.turn(64) and not sender.is_busy:
+                return
             await asyncio.sleep(0.01)
 
     async def make_due(self) -> None:
@@ -212,7 +215,7 @@ async def world(
 ) -> AsyncIterator[World]:
     database = await service_database("notify-svc", "notify_svc")
     box = SecretBox((b"k" * 32,))
-    routers = [subscriptions.router(box, ALLOWED), deliveries.router]
+    routers = [subscriptions.router(lambda: Trust(box, ALLOWED)), deliveries.router]
     async with open_api("notify-svc", routers, database.app_pool) as api:
         api.clock.set(NOW)
         yield World(database, api, hooks, relay, box)

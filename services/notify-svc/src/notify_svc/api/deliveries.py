@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from billing_shared.errors import NotFound
+from billing_shared.errors import NotFound, invalid
 from billing_shared.http import Door, may
 from billing_shared.paging import Listed, Paged
 from notify_svc.api.schemas import DeliveryDetail, DeliveryView
@@ -33,6 +33,8 @@ async def list_all(
     channel: Channel | None = None,
 ) -> Listed[DeliveryView]:
     """`subject_id` is what the event is about, for example an invoice."""
+    if subscription_id and customer_id:
+        raise invalid("customer_id", "not together with subscription_id: no delivery has both")
     wanted = Filter(
         target_id=subscription_id or customer_id,
         event_type=event_type,

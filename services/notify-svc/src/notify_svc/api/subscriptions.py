@@ -1,5 +1,7 @@
 """Subscriptions: who is called, with what, and the secrets calls are signed with."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -30,12 +32,20 @@ Reads = Annotated[Door, may("subscriptions:read")]
 Writes = Annotated[Door, may("subscriptions:write")]
 
 
-def router(box: SecretBox, allowed: frozenset[str]) -> APIRouter:
-    """The routes; `allowed` are the private host:port an endpoint may have."""
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the operator sets: how secrets are sealed, which private host:port may be called."""
+
+    box: SecretBox
+    allowed: frozenset[str]
+
+
+def router(trust: Callable[[], Trust]) -> APIRouter:
+    """The routes. `trust` is asked at a request, for settings are not read at import."""
     routes = APIRouter(tags=["subscriptions"])
     _add_reads(routes)
-    _add_writes(routes, allowed)
-    _add_secrets(routes, box, allowed)
+    _add_writes(routes, trust)
+    _add_secrets(routes, trust)
     return routes
 
 
@@ -64,7 +74,7 @@ def _add_reads(routes: APIRouter) -> None:
         return respond(200, SubscriptionView.of(subscription), etag=subscription.version)
 
 
-def _add_writes(routes: APIRouter, allowed: frozenset[str]) -> None:
+def _add_writes(routes: APIRouter, trust: Callable[[], Trust]) -> None:
     @routes.put(
         PATH + "/{subscription_id}", response_model=SubscriptionView, summary="Change, on or off"
     )
@@ -79,7 +89,7 @@ def _add_writes(routes: APIRouter, allowed: frozenset[str]) -> None:
                 subscription_id,
                 body.to_wish(),
                 version=version,
-                allowed=allowed,
+                allowed=trust().allowed,
             )
             return await change.answer(200, SubscriptionView.of(changed), etag=changed.version)
 
@@ -105,14 +115,18 @@ def _add_writes(routes: APIRouter, allowed: frozenset[str]) -> None:
             return await change.answer(202, ReplayView.of(replay))
 
 
-def _add_secrets(routes: APIRouter, box: SecretBox, allowed: frozenset[str]) -> None:
+def _add_secrets(routes: APIRouter, trust: Callable[[], Trust]) -> None:
     @routes.post(
         PATH, status_code=201, response_model=NewSubscriptionView, summary="Hear of events"
     )
     async def post(body: SubscriptionBody, door: Writes) -> Response:
         async with door.change() as change:
             [(new, secret)] = await create_subscriptions(
-                change.conn, change.context, [body.to_wish()], box=box, allowed=allowed
+                change.conn,
+                change.context,
+                [body.to_wish()],
+                box=trust().box,
+                allowed=trust().allowed,
             )
             view = SubscriptionView.of(new).model_dump()
             location = f"{PATH}/{new.subscription_id}"
@@ -130,7 +144,9 @@ def _add_secrets(routes: APIRouter, box: SecretBox, allowed: frozenset[str]) -> 
     )
     async def post_rotation(subscription_id: UUID, door: Writes) -> Response:
         async with door.change() as change:
-            made = await rotate_secret(change.conn, change.context, subscription_id, box=box)
+            made = await rotate_secret(
+                change.conn, change.context, subscription_id, box=trust().box
+            )
             kept = RotationView(
                 secret_id=made.secret_id,
                 secret=None,

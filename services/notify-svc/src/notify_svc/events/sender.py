@@ -5,6 +5,7 @@ calls, take what is due. Calls run between turns, each in a task of its own.
 """
 
 import asyncio
+import time
 from itertools import groupby
 
 import structlog
@@ -12,9 +13,11 @@ import structlog
 from billing_shared.clock import Clock
 from billing_shared.context import Actor, Context
 from billing_shared.ids import new_id
+from billing_shared.metrics import DELIVERIES_DUE, DELIVERIES_DUE_SECONDS, DELIVERY_ATTEMPTS
 from billing_shared.postgres import Pool, set_tenant, transaction
-from notify_svc.domain.call import Call, Claim
+from notify_svc.domain.call import Call, Claim, MailCall
 from notify_svc.domain.delivery import Outcome
+from notify_svc.store.due_deliveries import measure_due
 from notify_svc.usecases.make_calls import Outside, make_call
 from notify_svc.usecases.prepare_calls import prepare_calls
 from notify_svc.usecases.record_outcomes import record_outcomes
@@ -30,6 +33,9 @@ MAX_BACKOFF_SECONDS = 15.0
 #: When stopping, calls under way get so long; those cut off are `unknown` to the next worker.
 DRAIN_SECONDS = 20.0
 
+#: Between two measurements of what is due.
+MEASURE_SECONDS = 5.0
+
 ACTOR = Actor("service", "notify-svc")
 
 log = structlog.get_logger()
@@ -44,6 +50,7 @@ class Sender:
         self._outside = outside
         self._calls: set[asyncio.Task[None]] = set()
         self._finished: list[tuple[Claim, Outcome]] = []
+        self._measure_at = 0.0
 
     @property
     def is_busy(self) -> bool:
@@ -76,6 +83,11 @@ class Sender:
                 context = Context(tenant_id, ACTOR, self._clock.now(), new_id())
                 await record_outcomes(conn, context, list(items))
             calls = await prepare_calls(conn, self._clock.now(), limit)
+            if time.monotonic() >= self._measure_at:
+                self._measure_at = time.monotonic() + MEASURE_SECONDS
+                due, oldest = await measure_due(conn)
+                DELIVERIES_DUE.set(due)
+                DELIVERIES_DUE_SECONDS.set(oldest)
         done = {claim.attempt_id for claim, _ in noted}
         self._finished = [item for item in self._finished if item[0].attempt_id not in done]
         for call in calls:
@@ -91,6 +103,8 @@ class Sender:
             # A fault of ours; whether anything was sent nobody can say.
             log.error("sender.call-failed", error_type=type(error).__name__, exc_info=error)
             outcome = Outcome("unknown", f"internal fault: {type(error).__name__}")
+        channel = "mail" if isinstance(call, MailCall) else "webhook"
+        DELIVERY_ATTEMPTS.labels(channel, outcome.result).inc()
         self._finished.append((call.claim, outcome))
 
     async def _drain(self) -> None:

@@ -128,5 +128,20 @@ async def remove_due(conn: Connection, tenant_id: UUID, delivery_ids: Sequence[U
     )
 
 
+async def measure_due(conn: Connection) -> tuple[int, float]:
+    """How many deliveries are due and not taken, and how long the oldest has been, in seconds."""
+    row = await conn.fetchrow(
+        """
+        select count(*) as due,
+               coalesce(extract(epoch from clock_timestamp() - min(due_at)), 0)::float8 as oldest
+        from delivery_due
+        where due_at <= clock_timestamp()
+          and (leased_until is null or leased_until <= clock_timestamp())
+        """
+    )
+    assert row is not None, "an aggregate always answers"
+    return row["due"], row["oldest"]
+
+
 def _target(delivery: Delivery) -> UUID:
     return MAIL_RELAY if delivery.channel == "mail" else delivery.target_id

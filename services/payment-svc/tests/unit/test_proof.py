@@ -130,6 +130,7 @@ def day(number: int) -> date:
         ([Earlier(day(5), day(5), 600, 500)], None),
         ([Earlier(day(1), day(9), 900, 500)], None),
         ([Earlier(day(1), day(9), 900, 400)], day(1)),
+        ([Earlier(day(5), day(6), 500, 300)], None),
         ([Earlier(day(1), day(2), 500, 0), Earlier(day(3), day(3), 77, 0)], day(3)),
     ],
 )

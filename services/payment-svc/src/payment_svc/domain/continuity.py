@@ -19,7 +19,7 @@ def gap_after(opened_on: date, opening_minor: int, earlier: Sequence[Earlier]) -
     """The last day known before a gap; None if there is none, or if nothing earlier is known.
 
     Continuous is: the latest statement that ended by then closed with this opening balance, or one
-    that overlaps shows it at the start of the day.
+    of the same first day did, or one that overlaps shows it at the start of the day.
     """
     ended = [other for other in earlier if other.closed_on <= opened_on]
     overlapping = [other for other in earlier if other.closed_on >= opened_on]
@@ -32,6 +32,9 @@ def gap_after(opened_on: date, opening_minor: int, earlier: Sequence[Earlier]) -
         max((end for end in ends if end < opened_on), default=None),
     }
     if any(other.closing_minor == opening_minor for other in ended if other.closed_on in last_ends):
+        return None
+    same_day = [other for other in overlapping if other.opened_on == opened_on]
+    if any(other.closing_minor == opening_minor for other in same_day):
         return None
     if any(other.before_minor == opening_minor for other in overlapping):
         return None

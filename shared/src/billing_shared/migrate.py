@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import asyncpg
 
-from billing_shared.postgres import CONNECT_SECONDS
+from billing_shared.postgres import CONNECT_SECONDS, Connection
 
 #: A migration that cannot get its lock in this time gives way to business, and is run again.
 LOCK_TIMEOUT = "10s"
@@ -81,7 +81,7 @@ async def migrate(
         await conn.close()
 
 
-async def is_current(conn: "asyncpg.Connection[asyncpg.Record]", package: str) -> bool:
+async def is_current(conn: Connection, package: str) -> bool:
     """Whether every file of this build has been applied (for readiness)."""
     known = {
         (row["room"], row["name"])

@@ -1,7 +1,8 @@
 """What a process is told from outside: environment variables `BILLING_...`, read in main.py."""
 
+import ssl
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -72,3 +73,17 @@ class ServiceSettings(BaseSettings):
     stop_seconds: int = Field(
         45, ge=5, le=600, description="how long a stop may take before the process exits hard"
     )
+
+    def kafka_security(self) -> dict[str, Any]:
+        """How to speak to the broker, by aiokafka's names."""
+        if self.kafka_security_protocol == "PLAINTEXT":
+            return {}
+        security: dict[str, Any] = {"security_protocol": self.kafka_security_protocol}
+        if self.kafka_security_protocol.endswith("SSL"):
+            security["ssl_context"] = ssl.create_default_context(cafile=self.kafka_ca_file)
+        if self.kafka_security_protocol.startswith("SASL"):
+            secret = self.kafka_password
+            security["sasl_mechanism"] = self.kafka_sasl_mechanism
+            security["sasl_plain_username"] = self.kafka_username
+            security["sasl_plain_password"] = secret.get_secret_value() if secret else None
+        return security

@@ -8,7 +8,6 @@ what exists stays as it is.
 
 import argparse
 import asyncio
-import ssl
 from collections.abc import Collection
 from typing import Any
 
@@ -57,19 +56,6 @@ async def create_topics(
             raise aiokafka.errors.for_code(code)(f"topic {name}")
 
 
-def _connection(settings: ServiceSettings) -> dict[str, Any]:
-    secure = settings.kafka_security_protocol.endswith("SSL")
-    context = ssl.create_default_context(cafile=settings.kafka_ca_file) if secure else None
-    secret = settings.kafka_password
-    return {
-        "security_protocol": settings.kafka_security_protocol,
-        "ssl_context": context,
-        "sasl_mechanism": settings.kafka_sasl_mechanism,
-        "sasl_plain_username": settings.kafka_username,
-        "sasl_plain_password": secret.get_secret_value() if secret else None,
-    }
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replication", type=int, default=1, help="copies of each partition")
@@ -80,6 +66,6 @@ if __name__ == "__main__":
             settings.kafka_bootstrap_servers,
             topic_names(settings.topic_prefix),
             replication=options.replication,
-            **_connection(settings),
+            **settings.kafka_security(),
         )
     )

@@ -16,6 +16,7 @@ _OWNERS = {
     "payment-svc": ("bank-accounts", "payments", "bank-statements"),
     "recon-svc": (
         "discrepancies", "receivables", "balances", "aging", "decisions", "journals", "proofs",
+        "allocations",
     ),
     "notify-svc": ("subscriptions", "deliveries"),
 }  # fmt: skip

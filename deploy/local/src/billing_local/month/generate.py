@@ -1,10 +1,7 @@
 """The month from its seed: the same seed and first day give the same month, to the byte."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
-from uuid import UUID
 
 from billing_local.month.cases import PROBLEMS
 from billing_local.month.cases.ordinary import ORDINARY
@@ -21,19 +18,14 @@ TIMES_PER_CODE = 5
 
 
 def make_month(
-    seed: int = SEED,
-    first_on: date = date(2026, 3, 1),
-    scale: float = 1.0,
-    tenant_ids: Sequence[UUID] = (),
+    seed: int = SEED, first_on: date = date(2026, 3, 1), scale: float = 1.0
 ) -> list[TenantMonth]:
     """Three tenants in the calendar month of `first_on`; `scale` shrinks the ordinary part.
 
-    The tenants are `tenant_ids`, or hang on the seed.
+    The ids of the tenants hang on the seed alone.
     """
     days = business_days(first_on)
     firms = sellers(_dice(seed, "sellers"), seed)
-    if tenant_ids:
-        firms = [replace(f, tenant_id=t) for f, t in zip(firms, tenant_ids, strict=True)]
     wanderer = iban(_dice(seed, "wanderer"), "DE")
     months: list[TenantMonth] = []
     for seller, count, people in zip(firms, INVOICES, CUSTOMERS, strict=True):

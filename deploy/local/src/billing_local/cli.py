@@ -138,14 +138,12 @@ async def _up_and_work(stack: Stack, work: Work, started_at: float) -> bool:
 
 async def _flow(stack: Stack, corpus: Path | None) -> bool:
     # Here, because the generator is of no use to `token` and `stop`, which ought to be quick.
-    from billing_local.month.report import show
-    from billing_local.month.run import run_corpus, run_month
+    from billing_local.corpus.run import run_corpus
+    from billing_local.month.run import run_month
 
     if corpus is not None:
         return await run_corpus(stack, corpus, console)
-    report = await run_month(stack, console)
-    show(report, console)
-    return report.ok
+    return (await run_month(stack, console)).ok
 
 
 def _ready(stack: Stack) -> str:

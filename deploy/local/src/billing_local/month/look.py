@@ -1,7 +1,7 @@
 """What became of a tenant's month, seen through the public doors."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from billing_local.doors import Doors, Json
 from billing_local.month.compare import Found, FoundReceipt, FoundReturn
@@ -14,47 +14,25 @@ CASH, RECEIVABLES, UNAPPLIED, UNIDENTIFIED = "1010", "1100", "2100", "2110"
 
 async def look(drive: TenantDrive) -> Found:
     """Everything the comparison asks for; call it again until two looks are the same."""
-    doors = drive.doors
+    doors, names = drive.doors, _Names(drive)
     payments = await doors.every("/v1/payments")
     reversals = await _reversals(doors)
-    open_cases = await doors.every("/v1/discrepancies", state="open")
-    by_subject = {case["subject_id"]: case for case in open_cases if case["family"] == "cash"}
-    names = _Names(drive)
-    key_of = {payment["payment_id"]: _key(payment) for payment in payments}
-    by_hand = [p for p in payments if p["source"] == "manual" and p["reversal_id"]]
-    taken = {r.receipt: r.key for r in drive.month.returns if r.by_hand}
+    cases = await doors.every("/v1/discrepancies", state="open")
+    cash = {case["subject_id"]: case for case in cases if case["family"] == "cash"}
+    books = await _books(doors)
+    returns = _returns_by_hand(drive, payments) | _returns_by_bank(payments, reversals, cash)
     table: Counter[str] = Counter()
-    returns: dict[str, FoundReturn] = {}
     for payment in payments:
         table[payment["currency"]] += payment["amount_minor"]
-    for payment in by_hand:
-        table[payment["currency"]] -= payment["amount_minor"]
-        key = taken.get(_key(payment), str(payment["reversal_id"]))
-        returns[key] = FoundReturn(
-            payment["currency"], payment["amount_minor"], _key(payment), None
-        )
-    for line in reversals:
-        table[line["currency"]] -= line["amount_minor"]
-        [reversal_id] = line["reversal_ids"]
-        case = by_subject.get(reversal_id)
-        original = next((p for p in payments if p["reversal_id"] == reversal_id), None)
-        returns[line["bank_ref"]] = FoundReturn(
-            line["currency"],
-            line["amount_minor"],
-            key_of[original["payment_id"]] if original else None,
-            case["code"] if case else None,
-        )
-    books = await _books(doors)
+    for returned in returns.values():
+        table[returned.currency] -= returned.amount_minor
     return Found(
         gross=drive.gross,
-        receipts={
-            _key(payment): _receipt(payment, by_subject.get(payment["payment_id"]), names)
-            for payment in payments
-        },
+        receipts={_key(p): _receipt(p, cash.get(p["payment_id"]), names) for p in payments},
         returns=returns,
         items={
             (names.invoice(case["invoice_id"]), case["code"]): case["amount_minor"]
-            for case in open_cases
+            for case in cases
             if case["family"] == "item"
         },
         bank={own.currency: drive.bank[own.currency] for own in drive.month.seller.accounts},
@@ -114,6 +92,36 @@ def _key(payment: Json) -> str:
         return str(payment["external_ref"])
     banks = [r["value"] for r in payment["references"] if r["kind"] == "bank"]
     return str(banks[0]) if banks else str(payment["payment_id"])
+
+
+def _returns_by_hand(drive: TenantDrive, payments: Iterable[Json]) -> dict[str, FoundReturn]:
+    """Receipts that were entered in error."""
+    keys = {str(r.receipt): r.key for r in drive.month.returns if r.by_hand}
+    return {
+        keys.get(_key(p), str(p["reversal_id"])): FoundReturn(
+            p["currency"], p["amount_minor"], _key(p), None
+        )
+        for p in payments
+        if p["source"] == "manual" and p["reversal_id"]
+    }
+
+
+def _returns_by_bank(
+    payments: Iterable[Json], reversals: Iterable[Json], cash: Mapping[str, Json]
+) -> dict[str, FoundReturn]:
+    """The debits that took something back, by the bank's reference."""
+    originals = {p["reversal_id"]: _key(p) for p in payments if p["reversal_id"]}
+    found = {}
+    for line in reversals:
+        [reversal_id] = line["reversal_ids"]
+        case = cash.get(reversal_id)
+        found[line["bank_ref"]] = FoundReturn(
+            line["currency"],
+            line["amount_minor"],
+            originals.get(reversal_id),
+            case["code"] if case else None,
+        )
+    return found
 
 
 async def _reversals(doors: Doors) -> list[Json]:

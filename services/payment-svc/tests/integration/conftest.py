@@ -13,10 +13,9 @@ from billing_shared.clock import SettableClock
 from billing_shared.postgres import transaction
 from billing_shared.testing.api import Api, open_api
 from billing_shared.testing.database import ServiceDatabase
-from payment_svc.api import bank_accounts, bank_statements, payments
+from payment_svc.api import ROUTERS
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
-ROUTERS = (bank_accounts.router, payments.router, bank_statements.router)
 
 
 @dataclass

@@ -1,14 +1,16 @@
 """A tenant whose facts are fed to the handlers as the consumer would, and whose books are read."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import orjson
 import pytest
 
+from billing_shared.clock import SettableClock
 from billing_shared.context import Actor, Context
 from billing_shared.contracts import Envelope, Event
 from billing_shared.contracts.envelope import Terms
@@ -26,12 +28,13 @@ from billing_shared.contracts.payment import (
 )
 from billing_shared.ids import new_id
 from billing_shared.inbox import Incoming
+from billing_shared.jobs import JobContext
 from billing_shared.postgres import Pool, transaction
+from billing_shared.testing.api import Api, open_api
 from billing_shared.testing.database import ServiceDatabase
-from recon_svc.events import invoice as invoice_events
-from recon_svc.events import payment as payment_events
+from recon_svc.api import ROUTERS
+from recon_svc.events import HANDLERS, schedule
 
-HANDLERS = {**invoice_events.HANDLERS, **payment_events.HANDLERS}
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = date(2026, 2, 1)
 TERMS = Terms(net_days=30, early_payment=[])
@@ -259,3 +262,46 @@ def tenant(database: ServiceDatabase) -> Tenant:
 @pytest.fixture
 def another_tenant(database: ServiceDatabase) -> Callable[[], Tenant]:
     return lambda: Tenant(database.worker_pool)
+
+
+@dataclass
+class Desk(Tenant):
+    """A tenant that also has an API to work with."""
+
+    api: Api = field(kw_only=True)
+
+    async def get(self, path: str) -> list[dict[str, Any]]:
+        """The items of a list, as the auditor sees it."""
+        response = await self.api.acting("auditor").get(path)
+        assert response.status_code == 200, response.text
+        items: list[dict[str, Any]] = response.json()["items"]
+        return items
+
+
+@pytest.fixture
+async def desk(database: ServiceDatabase) -> AsyncIterator[Desk]:
+    async with open_api("recon-svc", ROUTERS, database.app_pool, SettableClock(NOW)) as api:
+        yield Desk(database.worker_pool, api.tenant_id, api=api)
+
+
+@pytest.fixture
+def superuser(database: ServiceDatabase) -> Callable[[str], Awaitable[None]]:
+    """Runs a statement past every rule, as only the owner of the server can."""
+
+    async def execute(statement: str) -> None:
+        conn = await asyncpg.connect(database.admin_dsn)
+        try:
+            await conn.execute(statement)
+        finally:
+            await conn.close()
+
+    return execute
+
+
+@pytest.fixture
+def prove_newest(desk: Desk) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        clock = SettableClock(NOW)
+        await schedule.prove_newest(JobContext(desk.pool, clock, desk.tenant_id, NOW.date()))
+
+    return run

@@ -111,6 +111,11 @@ def encode_outcome(outcome: Outcome) -> str:
     )
 
 
+def decode_outcome(text: str) -> Outcome:
+    """What a decision led to."""
+    return msgspec.json.decode(text, type=Outcome)
+
+
 def _in_order(things: Iterable[object]) -> list[msgspec.Raw]:
     return [msgspec.Raw(raw) for raw in sorted(_encoder.encode(thing) for thing in things)]
 

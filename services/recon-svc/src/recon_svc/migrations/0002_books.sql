@@ -7,6 +7,7 @@ create table books (
     journal_no bigint not null default 0,
     proved_no bigint not null default 0,
     broken_at timestamptz,
+    facts_at timestamptz,
     updated_at timestamptz not null
 );
 
@@ -31,6 +32,7 @@ create table journal (
 );
 -- A journal is taken back at most once.
 create unique index journal_mirror on journal (tenant_id, mirror_of) where mirror_of is not null;
+create index journal_recorded on journal (tenant_id, recorded_at, journal_id);
 create index journal_subject on journal (tenant_id, subject_id);
 create index journal_against on journal (tenant_id, against_id) where against_id is not null;
 

@@ -244,3 +244,27 @@ async def is_due(conn: Connection, tenant_id: UUID) -> bool:
         tenant_id,
     )
     return bool(found)
+
+
+async def load(conn: Connection, tenant_id: UUID) -> Books:
+    """The state of the books, without taking them; of a new tenant, empty books in order."""
+    row = await conn.fetchrow(
+        "select state, journal_no, proved_no from books where tenant_id = $1", tenant_id
+    )
+    return Books(**row) if row else Books("ok", 0, 0)
+
+
+async def facts_at(conn: Connection, tenant_id: UUID) -> datetime | None:
+    """When the newest fact we took in was published: what is shown is no older than that."""
+    found: datetime | None = await conn.fetchval(
+        "select facts_at from books where tenant_id = $1", tenant_id
+    )
+    return found
+
+
+async def note_facts(conn: Connection, tenant_id: UUID, published_at: datetime) -> None:
+    await conn.execute(
+        "update books set facts_at = greatest(facts_at, $2) where tenant_id = $1",
+        tenant_id,
+        published_at,
+    )

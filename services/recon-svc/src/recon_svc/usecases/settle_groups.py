@@ -61,6 +61,9 @@ async def settle_groups(
     )
     await _write(conn, context, plan, rules.matching.sha256)
     await _publish(conn, context, plan, causes or {})
+    if causes:
+        newest = max(envelope.time for envelope in causes.values())
+        await books_store.note_facts(conn, tenant_id, newest)
     if reach.crowded:
         # A payer that fell below the limit just now is matched by amount again.
         crowded = await crowded_payers(conn, tenant_id, reach.crowded, limit)

@@ -51,7 +51,7 @@ create index dead_letter_open on dead_letter (died_at) where state = 'open';
 select let_worker('inbox', 'select, insert, delete');
 select let_worker('consumer_offset', 'select, insert, update');
 select let_worker('consumed_topic', 'select, insert, delete');
-select let_worker('dead_letter', 'select, insert, update');
+select let_worker('dead_letter', 'select, insert, update, delete');
 
 -- What an operator may see: no payload. Letters nobody could read belong to no tenant.
 create view dead_letter_summary as

@@ -229,8 +229,13 @@ class Consumer:
                 continue
             records = [self._read(record) for record in raw]
             if position.probe is not None:
-                first = records.pop(0)
-                if (first.offset, str(first.record_id)) != (position.next - 1, position.probe):
+                while records and records[0].offset < position.next - 1:
+                    records.pop(0)
+                first = records.pop(0) if records else None
+                if first is None or (first.offset, str(first.record_id)) != (
+                    position.next - 1,
+                    position.probe,
+                ):
                     lost.append(tp)
                     continue
                 position.probe = None
@@ -263,7 +268,7 @@ class Consumer:
             position = self._positions.get(place)
             if position is not None:
                 lag[place[0]] += max(0, end - position.next)
-                if end < position.next:
+                if end < position.next and end != position.ended:
                     self._positions.pop(place)
         for topic, records in lag.items():
             metrics.CONSUMER_LAG.labels(self._group, topic).set(records)

@@ -21,12 +21,16 @@ class Alarm(Enum):
 
 @dataclass(slots=True)
 class Position:
-    """`next` is the offset row; `probe` is the record that must come first, to prove the log."""
+    """`next` is the offset row; `probe` is the record that must stand before it, to prove the log.
+
+    `ended` is the log's end as it was told when the place was last looked at.
+    """
 
     next: int
     probe: str | None = None
     #: Nothing was read since the proof, so a gap in the offsets is the log's own.
     is_fresh: bool = True
+    ended: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +51,20 @@ class Start:
 
 
 def start_of(stored: Stored, begin: int, end: int) -> Start:
-    """Where to start reading a log that now holds the offsets begin <= offset < end."""
-    if end < stored.next:
+    """Where to start reading a log that is said to hold the offsets begin <= offset < end.
+
+    Some brokers tell the start of the last batch as the end. So an end before our place proves
+    nothing yet: the last record told is fetched, and with it comes the rest of its batch.
+    """
+    if end < stored.next and (end <= begin or stored.last_record is None):
         return Start(begin, Position(begin), Alarm.LOG_LOST)
     if begin > stored.next:
         return Start(begin, Position(begin), Alarm.RECORDS_EXPIRED)
-    before = stored.next - 1
+    before = min(stored.next, end) - 1
     if stored.last_record is None or before < begin:
         # Nothing was read yet, or the record that could prove the log has expired as it should.
-        return Start(stored.next, Position(stored.next))
-    return Start(before, Position(stored.next, probe=stored.last_record))
+        return Start(stored.next, Position(stored.next, ended=end))
+    return Start(before, Position(stored.next, probe=stored.last_record, ended=end))
 
 
 async def load(conn: Connection, group: str, begins: Mapping[Place, int]) -> dict[Place, Stored]:

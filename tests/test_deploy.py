@@ -125,9 +125,11 @@ def test_the_config_map_and_secrets_are_settings(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_service_differs_from_the_template_by_its_name_alone(name):
+def test_each_service_differs_from_the_template_by_its_name(name):
     text = (K8S / f"base/{name}/kustomization.yaml").read_text()
-    assert text.replace(name, "invoice") == (K8S / "base/invoice/kustomization.yaml").read_text()
+    common, _, besides = text.partition("  # Besides:")
+    assert common.replace(name, "invoice") == (K8S / "base/invoice/kustomization.yaml").read_text()
+    assert set(re.findall(r"BILLING_[A-Z_]+", besides)) <= settings_of(name)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -112,5 +112,9 @@ def service_env(
         "JWKS_FILE": str(jwks_file),
     }
     if service == "notify-svc":
-        settings |= {"SMTP_HOST": HOST, "SMTP_PORT": str(ports["smtp"])}
+        settings |= {
+            "SMTP_HOST": HOST,
+            "SMTP_PORT": str(ports["smtp"]),
+            "WEBHOOK_ALLOWED_PRIVATE": f'["{HOST}:{ports["webhooks"]}"]',
+        }
     return base_env() | {f"BILLING_{key}": value for key, value in settings.items()}

@@ -119,18 +119,25 @@ def as_billing_error(error: BaseException) -> BillingError | None:
 
 
 def from_validation(errors: Sequence[Any]) -> BillingError:
-    """Pydantic's findings as one error: Malformed for broken JSON, Invalid for broken rules."""
+    """Pydantic's findings as one error: Malformed for broken JSON, Invalid for broken rules.
+
+    A finding whose type is a code of ours (a PydanticCustomError) keeps that code.
+    """
     if any(error.get("type") == "json_invalid" for error in errors):
         return Malformed("malformed", "the body is not JSON")
     found = [FieldError(_path(error["loc"]), _reason(error)) for error in errors]
     first = found[0] if found else FieldError("", "unknown")
-    return Invalid("invalid", f"{first.field}: {first.reason}", found)
+    type_ = errors[0].get("type") if errors else None
+    code = type_ if type_ in CODES else "invalid"
+    return Invalid(code, f"{first.field}: {first.reason}", found)
 
 
 def _reason(error: Any) -> str:
     # A validator of ours speaks in its own words; they never hold the value (a rule of the house).
     if error["type"] == "value_error" and "error" in (error.get("ctx") or {}):
         return str(error["ctx"]["error"])
+    if error["type"] == "model_attributes_type":
+        return "must be a JSON object, sent with Content-Type: application/json"
     return str(error["msg"])
 
 

@@ -24,7 +24,14 @@ router = APIRouter(tags=["customers"])
 
 #: An address as mail servers take it; the narrow set keeps header injection out.
 MailAddress = Annotated[
-    str, StringConstraints(max_length=254, pattern=r"^[^@\s<>(),;:\\\"]+@[^@\s<>(),;:\\\"]+$")
+    str,
+    StringConstraints(max_length=254, pattern=r"^[^@\s<>(),;:\\\"]+@[^@\s<>(),;:\\\"]+$"),
+    wire.Says("must be a mail address such as name@example.com"),
+]
+Account = Annotated[
+    str,
+    StringConstraints(pattern="^[0-9A-Za-z /-]{4,42}$"),
+    wire.Says("must be an IBAN or an account number"),
 ]
 
 
@@ -58,12 +65,13 @@ class CustomerBody(wire.Request):
     external_ref: wire.Ref | None = None
     aliases: Annotated[tuple[wire.Name, ...], Field(max_length=20)] = ()
     tax_ids: Annotated[tuple[wire.Ref, ...], Field(max_length=10)] = ()
-    locale: Annotated[str, StringConstraints(pattern="^[a-z]{2,3}(-[A-Z]{2})?$")] = "en"
+    locale: Annotated[
+        str,
+        StringConstraints(pattern="^[a-z]{2,3}(-[A-Z]{2})?$"),
+        wire.Says("must be a language tag such as en or de-CH"),
+    ] = "en"
     emails: Annotated[tuple[EmailBody, ...], Field(max_length=20)] = ()
-    bank_accounts: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern="^[0-9A-Za-z /-]{4,42}$")], ...],
-        Field(max_length=20),
-    ] = ()
+    bank_accounts: Annotated[tuple[Account, ...], Field(max_length=20)] = ()
     address: wire.AddressBody | None = None
     terms: wire.TermsBody = wire.TermsBody()
 

@@ -14,6 +14,7 @@ from invoice_svc.api.wire import (
     Percentage,
     Ref,
     Request,
+    Says,
     SignedMinor,
     TaxCategory,
 )
@@ -40,7 +41,11 @@ class DatedDiscountBody(Request):
 class ImportLine(ForCustomer):
     """One document. Without lines, its totals are taken as they are, if they add up."""
 
-    number: Annotated[str, StringConstraints(max_length=50, pattern=r"^[!-~]([ -~]*[!-~])?$")]
+    number: Annotated[
+        str,
+        StringConstraints(max_length=50, pattern=r"^[!-~]([ -~]*[!-~])?$"),
+        Says("must be 1 to 50 printable ASCII characters"),
+    ]
     currency: CurrencyCode
     issued_on: LegalDate
     due_on: LegalDate

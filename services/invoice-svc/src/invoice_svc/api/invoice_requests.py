@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from invoice_svc.api.wire import (
     CurrencyCode,
@@ -26,6 +27,7 @@ from invoice_svc.domain.invoice import Content, Dates
 from invoice_svc.domain.totals import MAX_LINES, AllowanceDraft, Claims, LineDraft
 
 MAX_ALLOWANCES = 50
+_LINES: JsonDict = {"minItems": 1, "maxItems": MAX_LINES}
 
 
 class LineBody(Request):
@@ -97,7 +99,8 @@ class InvoiceBody(ForCustomer):
     currency: CurrencyCode
     document: Literal["invoice", "debit-note"] = "invoice"
     series: SeriesName | None = None
-    lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=MAX_LINES)]
+    # How many there may be is said by work_out, in words.
+    lines: Annotated[tuple[LineBody, ...], Field(json_schema_extra=_LINES)]
     allowances: Annotated[tuple[AllowanceBody, ...], Field(max_length=MAX_ALLOWANCES)] = ()
     terms: TermsBody | None = None
     external_ref: Ref | None = None

@@ -6,7 +6,18 @@ from datetime import date
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    Strict,
+    StringConstraints,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import custom_error_schema
 
 from billing_shared.contracts.envelope import MAX_MINOR
 from billing_shared.contracts.invoice import Address
@@ -23,26 +34,86 @@ _ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
+class Says:
+    """What is wrong, in words: a pattern says nothing to a person."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return custom_error_schema(
+            handler(source), custom_error_type="wording", custom_error_message=self._words
+        )
+
+
 def _only_iso(value: Any) -> Any:
     if isinstance(value, date) or (isinstance(value, str) and _ISO_DATE.fullmatch(value)):
         return value
     raise ValueError("a date is written YYYY-MM-DD")
 
 
-Name = Annotated[str, StringConstraints(max_length=200, pattern=_ONE_LINE)]
-Text = Annotated[str, StringConstraints(max_length=1000, pattern=_CLEAN)]
-Reason = Annotated[str, StringConstraints(max_length=500, pattern=_CLEAN)]
-Ref = Annotated[str, StringConstraints(max_length=100, pattern=_ONE_LINE)]
-SeriesName = Annotated[str, StringConstraints(pattern=SERIES_PATTERN)]
-CurrencyCode = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
-CountryCode = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
-#: Decimals are strings: at most 12 digits before the point, 6 behind it.
-Quantity = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$")]
-Price = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,6})?$")]
-Percentage = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?$")]
-TaxCategory = Annotated[str, StringConstraints(pattern="^[A-Z]{1,2}$")]
-Minor = Annotated[int, Strict(), Field(ge=0, le=MAX_MINOR)]
-SignedMinor = Annotated[int, Strict(), Field(ge=-MAX_MINOR, le=MAX_MINOR)]
+def _in_range(amount_minor: int) -> int:
+    if abs(amount_minor) > MAX_MINOR:
+        raise PydanticCustomError("amount-out-of-range", "more than 15 digits")
+    return amount_minor
+
+
+Name = Annotated[
+    str,
+    StringConstraints(max_length=200, pattern=_ONE_LINE),
+    Says("must be one line of 1 to 200 characters"),
+]
+Text = Annotated[
+    str,
+    StringConstraints(max_length=1000, pattern=_CLEAN),
+    Says("must be text of 1 to 1000 characters"),
+]
+Reason = Annotated[
+    str,
+    StringConstraints(max_length=500, pattern=_CLEAN),
+    Says("must be text of 1 to 500 characters"),
+]
+Ref = Annotated[
+    str,
+    StringConstraints(max_length=100, pattern=_ONE_LINE),
+    Says("must be one line of 1 to 100 characters"),
+]
+SeriesName = Annotated[
+    str, StringConstraints(pattern=SERIES_PATTERN), Says("must be 1 to 8 capital letters A to Z")
+]
+CurrencyCode = Annotated[
+    str, StringConstraints(pattern="^[A-Z]{3}$"), Says("must be an ISO 4217 code such as EUR")
+]
+CountryCode = Annotated[
+    str, StringConstraints(pattern="^[A-Z]{2}$"), Says("must be an ISO 3166-1 code such as DE")
+]
+Quantity = Annotated[
+    str,
+    StringConstraints(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$"),
+    Says('must be a decimal in a string, such as "2.5", with at most 12 and 6 digits'),
+]
+Price = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,6})?$"),
+    Says('must be a decimal >= 0 in a string, such as "9.95", with at most 12 and 6 digits'),
+]
+Percentage = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?$"),
+    Says('must be a percentage in a string, such as "19" or "2.5"'),
+]
+TaxCategory = Annotated[
+    str, StringConstraints(pattern="^[A-Z]{1,2}$"), Says("must be a UNCL5305 code such as S")
+]
+Minor = Annotated[
+    int,
+    Strict(),
+    Field(ge=0, json_schema_extra={"maximum": MAX_MINOR}),
+    AfterValidator(_in_range),
+]
+SignedMinor = Annotated[int, Strict(), AfterValidator(_in_range)]
 LegalDate = Annotated[
     date, BeforeValidator(_only_iso), Field(ge=date(1970, 1, 1), le=date(2199, 12, 31))
 ]
@@ -72,7 +143,7 @@ class AddressBody(Request):
     """A postal address; `lines` from most to least specific."""
 
     lines: Annotated[list[Name], Field(min_length=1, max_length=5)]
-    postal_code: Annotated[str, StringConstraints(max_length=20)]
+    postal_code: Annotated[str, StringConstraints(max_length=20, pattern=r"^[^\x00-\x1f\x7f]*$")]
     city: Name
     country: CountryCode
 

@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -22,17 +22,20 @@ import uvloop
 from fastapi import APIRouter
 from starlette.types import ASGIApp
 
+from billing_shared.audit_chain import sealer
 from billing_shared.auth import KeySet, Verifier, from_file, from_url
 from billing_shared.broker import Broker
 from billing_shared.clock import Clock, SettableClock, SystemClock
 from billing_shared.consumer import Consumer
 from billing_shared.doors import Resources
 from billing_shared.health import Health, telemetry_app
+from billing_shared.housekeeping import HOUSEKEEPING
 from billing_shared.http import create_app
 from billing_shared.inbox import Handlers
-from billing_shared.jobs import Job
+from billing_shared.jobs import Job, JobRunner
 from billing_shared.metrics import EVENT_LOOP_LAG, POOL_IN_USE
 from billing_shared.operations import operations
+from billing_shared.operator_requests import OperatorRequests
 from billing_shared.postgres import Pool, close_pool, open_pool
 from billing_shared.relay import Relay
 from billing_shared.settings import ServiceSettings
@@ -163,14 +166,23 @@ class Process:
         settings, name = self._settings, self._service.name
         pool = await self._pool(settings.worker_database_url, "worker")
         self._health.need_database(pool)
-        broker = broker_of(settings)
-        relay = Relay(_dsn(settings.worker_database_url), name, broker, wake=wake)
+        broker, dsn = broker_of(settings), _dsn(settings.worker_database_url)
+        jobs = (sealer(name), *HOUSEKEEPING, *self._service.jobs)
+        relay = Relay(dsn, name, broker, wake=wake)
         consumer = Consumer(pool, name, self._service.handlers, broker, self._clock)
+        runner = JobRunner(dsn, pool, name, jobs, self._clock)
+        requests = OperatorRequests(consumer.inbox, jobs)
         self._health.watch("relay", lambda: relay.turned_at)
+        self._health.watch("jobs", lambda: runner.turned_at)
         if self._service.handlers:
             self._health.watch("consumer", lambda: consumer.turned_at)
+        loops: dict[str, Coroutine[Any, Any, None]] = {
+            "relay": relay.run(self._stop),
+            "consumer": consumer.run(self._stop),
+            "jobs": runner.run(self._stop),
+            "operator-requests": requests.run(self._stop),
+        }
         worker = Worker(pool, self._clock, settings, self._stop)
-        loops = {"relay": relay.run(self._stop), "consumer": consumer.run(self._stop)}
         for background in self._service.background:
             loops[getattr(background, "__name__", "background")] = _awaiting(background(worker))
         return [asyncio.create_task(loop, name=title) for title, loop in loops.items()]

@@ -11,6 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing_shared.contracts import Event
+from billing_shared.postgres import transaction
+from recon_svc.domain.resolutions import Resolved
+from recon_svc.store import books, proofs, resolutions
+from recon_svc.store.groups import Seeds
+from recon_svc.usecases.settle_groups import settle_groups
 
 START = date(2026, 2, 1)
 CUSTOMERS = [UUID(int=n) for n in (1, 2)]
@@ -33,11 +38,17 @@ currencies = st.sampled_from(["EUR"] * 5 + ["USD"])
 
 @dataclass(frozen=True)
 class History:
-    """Events, some with the sequence that says which state is newer, and orders to feed them in."""
+    """Events, some with the sequence that says which state is newer, and orders to feed them in.
+
+    `decisions` are people's, made in this order; `made_after` says, for each way to feed the
+    events, after how many of these each is made.
+    """
 
     events: list[tuple[Event, int]]
+    decisions: list[Resolved]
     orders: list[list[int]]
     splits: list[list[int]]
+    made_after: list[list[int]]
 
 
 def _customers(draw: st.DrawFn, make: Any) -> list[tuple[Event, int]]:
@@ -102,40 +113,94 @@ def _money(draw: st.DrawFn, make: Any) -> list[Event]:
     return found
 
 
+def _decisions(draw: st.DrawFn) -> list[Resolved]:
+    found = []
+    for n in range(draw(st.sampled_from([0, 0, 1, 2, 3]))):
+        action = draw(st.sampled_from(["apply", "un-apply", "keep-on-account", "accept-short"]))
+        of_payment = action != "accept-short"
+        found.append(
+            Resolved(
+                UUID(int=400 + n),
+                action,
+                payment_id=UUID(int=200 + draw(st.integers(0, 4))) if of_payment else None,
+                invoice_id=None
+                if action == "keep-on-account"
+                else UUID(int=100 + draw(st.integers(0, 3))),
+                customer_id=draw(st.sampled_from(CUSTOMERS))
+                if action == "keep-on-account"
+                else None,
+                amount_minor=None if action == "un-apply" else draw(amounts),
+            )
+        )
+    return found
+
+
 @st.composite
 def histories(draw: st.DrawFn, make: Any) -> History:
     events = _customers(draw, make)
     events += [(event, 1) for event in (*_documents(draw, make), *_money(draw, make))]
-    orders, splits = [], []
+    decisions = _decisions(draw)
+    orders, splits, made_after = [list(range(len(events)))], [list(range(len(events)))], []
     for _ in range(2):
         repeats = draw(st.lists(st.integers(0, len(events) - 1), max_size=3))
         orders.append(draw(st.permutations([*range(len(events)), *repeats])))
         splits.append(sorted(draw(st.lists(st.integers(0, len(events)), max_size=4))))
-    return History(events, orders, splits)
+    for order in orders:
+        places = st.integers(0, len(order))
+        made_after.append(sorted(draw(places) for _ in decisions))
+    return History(events, decisions, orders, splits, made_after)
 
 
-async def _feed(tenant: Any, history: History, order: list[int], splits: list[int]) -> None:
-    batch = []
-    for place, number in enumerate(order):
-        event, sequence = history.events[number]
-        tenant.sequences[event.aggregate_id] = sequence - 1
-        batch.append(tenant.incoming(event))
+async def _feed(tenant: Any, history: History, way: int) -> None:
+    batch: list[Any] = []
+    order, splits = history.orders[way], history.splits[way]
+    for place in range(len(order) + 1):
+        for decision, after in zip(history.decisions, history.made_after[way], strict=True):
+            if after == place:
+                await tenant.feed_incoming(batch)
+                batch = []
+                await _decide(tenant, decision)
+        if place < len(order):
+            event, sequence = history.events[order[place]]
+            tenant.sequences[event.aggregate_id] = sequence - 1
+            batch.append(tenant.incoming(event))
         if place in splits:
             await tenant.feed_incoming(batch)
             batch = []
     await tenant.feed_incoming(batch)
 
 
+async def _decide(tenant: Any, decision: Resolved) -> None:
+    """As the use case does, but for its checks, which look at how things stand."""
+    context = tenant.context("a person says so")
+    async with transaction(tenant.pool, tenant.tenant_id) as conn:
+        locked = await books.lock(conn, tenant.tenant_id, context.now)
+        await resolutions.save(conn, context, [decision], None)
+        seeds = Seeds(
+            payments={decision.payment_id} if decision.payment_id else set(),
+            invoices={decision.invoice_id} if decision.invoice_id else set(),
+        )
+        await settle_groups(conn, context, locked, seeds)
+
+
 async def _compare(another_tenant: Callable[[], Any], history: History) -> None:
     in_order = another_tenant()
-    await _feed(in_order, history, list(range(len(history.events))), list(range(100)))
-    for order, splits in zip(history.orders, history.splits, strict=True):
+    await _feed(in_order, history, 0)
+    await _prove(in_order)
+    for way in range(1, len(history.orders)):
         shuffled = another_tenant()
-        await _feed(shuffled, history, order, splits)
+        await _feed(shuffled, history, way)
+        await _prove(shuffled)
         assert await shuffled.balances() == await in_order.balances()
         assert await shuffled.open_items() == await in_order.open_items()
         assert await shuffled.terms() == await in_order.terms()
         assert await shuffled.discrepancies() == await in_order.discrepancies()
+
+
+async def _prove(tenant: Any) -> None:
+    async with transaction(tenant.pool, tenant.tenant_id) as conn:
+        sums = await proofs.add_up(conn, tenant.tenant_id, proved_no=0, is_full=True)
+    assert sums.differences == ()
 
 
 @settings(

@@ -19,7 +19,6 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("BILLING_"):
             monkeypatch.delenv(name)
-    return
 
 
 def made(**values: Any) -> NotifySettings:

@@ -23,7 +23,7 @@ from notify_svc.store.subscriptions import SealedSecret, load_subscriptions, sec
 #: How long a worker may keep a delivery; longer than any call may take.
 LEASE = timedelta(seconds=120)
 #: Calls under way to one target, over all workers.
-MAX_CALLS_PER_TARGET = 8
+MAX_CALLS_PER_TARGET = 16
 
 _DIED = "the worker stopped before the answer came"
 

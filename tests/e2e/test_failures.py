@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from e2e.company import Company, a_day, all_holds, bodies, eventually, invoice_line
+from e2e.invariants import SUBSCRIBED
 
 SERVICES = ("invoice-svc", "payment-svc", "recon-svc", "notify-svc")
 BOOKS = """
@@ -41,12 +42,12 @@ async def test_everything_told_again_changes_nothing(company: Company) -> None:
     before = await books(company)
     since = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     operator = company.role("operator")
-    for service in SERVICES:
+    for schema in SUBSCRIBED:
         asked = await operator.post(
-            f"/v1/{service}/replays", {"since": since, "reason": "a drill: everything again"}
+            f"/v1/{schema}/replays", {"since": since, "reason": "a drill: everything again"}
         )
         await eventually(
-            lambda s=service, a=asked: operator.get(f"/v1/{s}/replays/{a['request_id']}"),
+            lambda s=schema, a=asked: operator.get(f"/v1/{s}/replays/{a['request_id']}"),
             lambda answer: answer["state"] == "done",
         )
     await all_holds(company.stack)

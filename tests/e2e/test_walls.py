@@ -1,10 +1,13 @@
 """Tenants never meet: not through the doors, and not in the database with every filter gone."""
 
 import asyncpg
+import httpx
 import pytest
+import pytest_asyncio
 
 from billing_local.commands import role_dsn, role_password
 from billing_local.doors import RefusedError
+from billing_local.stack import Stack
 from e2e.company import Company, all_holds
 from e2e.invariants import SUBSCRIBED
 
@@ -15,8 +18,9 @@ TENANT_TABLES = """
        and has_table_privilege($2, c.oid, 'select') order by 1"""
 
 
-@pytest.fixture
-async def neighbour(stack, client) -> Company:
+@pytest_asyncio.fixture(loop_scope="session")
+async def neighbour(stack: Stack, client: httpx.AsyncClient) -> Company:
+    """Another tenant of the same system."""
     return await Company.founded(stack, client)
 
 

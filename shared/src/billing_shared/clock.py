@@ -19,7 +19,7 @@ class SystemClock:
 
 
 class SettableClock:
-    """A clock that can be put to an instant, for tests and the sample month; it then stands still."""
+    """A clock that can be put to an instant and then stands still; for tests and the month."""
 
     def __init__(self, at: datetime | None = None) -> None:
         self._at = at

@@ -163,6 +163,16 @@ async def test_a_corrected_file_supersedes_the_quarantined_one(bank: Any, camt: 
     assert (release.status_code, release.json()["code"]) == (409, "statement-not-quarantined")
 
 
+async def test_another_statement_corrects_nothing(bank: Any, camt: Any) -> None:
+    [bad] = await bank.imported(camt.file(camt.statement([camt.entry()], "0.00", "120.00")))
+    later = date(2026, 4, 2)
+    again = camt.statement([], "119.00", "119.00", opened_on=later, closed_on=later)
+    second_file_of_the_day = camt.statement([], "119.00", "119.00", bank_id="S-2")
+    await bank.imported(camt.file(again, second_file_of_the_day))
+    shown = await bank.api.acting("clerk").get(f"/v1/bank-statements/{bad['statement_id']}")
+    assert shown.json()["state"] == "quarantined"
+
+
 async def test_a_senior_releases_the_readable_entries_with_a_reason(bank: Any, camt: Any) -> None:
     entries = [camt.entry("10.00"), camt.entry("1.001"), camt.entry("5.00", direction="DBIT")]
     [bad] = await bank.imported(camt.file(camt.statement(entries, "0.00", "6.00")))

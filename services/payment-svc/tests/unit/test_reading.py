@@ -189,6 +189,18 @@ def test_the_number_of_elements_is_bounded(camt: Any) -> None:
     assert (error.status, error.code) == (413, "too-large")
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<y>" + "x" * 3_000_000 + "</y>",
+        "<y " + " ".join(f'a{i}="1"' for i in range(300_000)) + "/>",
+    ],
+)
+def test_the_length_of_a_text_or_tag_is_bounded(camt: Any, piece: str) -> None:
+    error = refused(camt.file(f"<Stmt>{piece}</Stmt>"))
+    assert (error.status, error.code) == (413, "too-large")
+
+
 def test_size_is_bounded_before_reading() -> None:
     with pytest.raises(BillingError) as caught:
         unpack(b" " * (MAX_FILE_BYTES + 1))

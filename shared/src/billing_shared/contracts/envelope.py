@@ -1,6 +1,7 @@
 """What every published event has in common: CloudEvents 1.0 in Kafka binary mode.
 
-Source: CloudEvents 1.0.2, Kafka protocol binding, partitioning and sequence extensions; W3C Trace Context.
+Source: CloudEvents 1.0.2, its Kafka protocol binding, its partitioning and sequence extensions;
+W3C Trace Context.
 """
 
 from collections.abc import Iterable, Mapping

@@ -42,7 +42,7 @@ class Allowance(Part, frozen=True, kw_only=True):
 
 
 class InvoiceIssued(Event, frozen=True, kw_only=True):
-    """A number is taken and the document frozen. `due_minor` is less than gross only if imported."""
+    """A number is taken, the document frozen. `due_minor` is below gross only if imported."""
 
     type: ClassVar[str] = "invoice-issued"
     producer: ClassVar[str] = PRODUCER

@@ -63,7 +63,7 @@ class PaymentAllocated(Event, frozen=True, kw_only=True):
 
 
 class Cause(Part, frozen=True, kw_only=True):
-    """What moved the amount due: for example kind `payment`, `credit-note`, `void`, `accept-short`."""
+    """What moved the amount due, of kind `payment`, `credit-note`, `void`, `accept-short`, ..."""
 
     kind: str
     id: UUID

@@ -17,8 +17,12 @@ from billing_shared.errors import FieldError, Malformed, TooLarge
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 48
+#: Elements of a whole file, which bounds the time it takes to read.
+MAX_ELEMENTS = 2_000_000
 #: Elements of one statement entry: a batch of some 5,000 transactions.
 MAX_ELEMENTS_HELD = 300_000
+#: Bytes without a tag's end: a text, or the attributes of one element.
+MAX_PIECE_BYTES = 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 
 Element = etree._Element
@@ -45,9 +49,10 @@ def walk(data: bytes) -> Iterator[tuple[int, Element]]:
     of depth 4 and less are emptied after they were given. Malformed `xml-not-readable` with the
     line, `xml-document-type` for a DTD; TooLarge `xml-too-deep` or `too-large`.
     """
-    depth = held = 0
+    depth = held = total = 0
+    source = _Source(data)
     context = etree.iterparse(
-        io.BytesIO(data),
+        source,
         events=("start", "end"),
         resolve_entities=False,
         no_network=True,
@@ -58,9 +63,10 @@ def walk(data: bytes) -> Iterator[tuple[int, Element]]:
     )
     try:
         for event, element in context:
+            source.quiet_bytes = 0
             if event == "start":
-                depth, held = depth + 1, held + 1
-                _check_bounds(depth, held, element)
+                depth, held, total = depth + 1, held + 1, total + 1
+                _check_bounds(depth, held, total, element)
                 if depth == 1:
                     _refuse_document_type(element)
                     yield 1, element
@@ -74,6 +80,19 @@ def walk(data: bytes) -> Iterator[tuple[int, Element]]:
     except etree.XMLSyntaxError as error:
         line = error.lineno or 1
         raise _broken("xml-not-readable", error.msg or "not XML", line) from error
+
+
+class _Source(io.BytesIO):
+    """Refuses to be read on when the parser has taken much and made nothing of it."""
+
+    quiet_bytes = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        chunk = super().read(size)
+        self.quiet_bytes += len(chunk)
+        if self.quiet_bytes > MAX_PIECE_BYTES:
+            raise TooLarge("too-large", f"a text or a tag is longer than {MAX_PIECE_BYTES} bytes")
+        return chunk
 
 
 def find(element: Element, path: str) -> Element | None:
@@ -128,14 +147,15 @@ def _bounded(data: bytes) -> bytes:
     return data
 
 
-def _check_bounds(depth: int, held: int, element: Element) -> None:
+def _check_bounds(depth: int, held: int, total: int, element: Element) -> None:
+    if depth <= MAX_DEPTH and held <= MAX_ELEMENTS_HELD and total <= MAX_ELEMENTS:
+        return
     line = line_of(element)
     if depth > MAX_DEPTH:
         error = FieldError("body", f"elements nest deeper than {MAX_DEPTH}", line)
         raise TooLarge("xml-too-deep", f"elements nest deeper than {MAX_DEPTH}", [error])
-    if held > MAX_ELEMENTS_HELD:
-        reason = f"one entry holds more than {MAX_ELEMENTS_HELD} elements"
-        raise TooLarge("too-large", reason, [FieldError("body", reason, line)])
+    reason = f"more than {MAX_ELEMENTS_HELD} elements in an entry, or {MAX_ELEMENTS} in the file"
+    raise TooLarge("too-large", reason, [FieldError("body", reason, line)])
 
 
 def _refuse_document_type(root: Element) -> None:

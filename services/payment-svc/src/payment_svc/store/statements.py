@@ -124,12 +124,17 @@ async def load_file_statements(
 async def find_quarantined(
     conn: Connection, tenant_id: UUID, like: KeptStatement
 ) -> list[KeptStatement]:
-    """Waiting statements that this one corrects: the bank's same id, or the same days."""
+    """Waiting statements that this one corrects.
+
+    They bear the same id for days in common, or open the same days with the same balance: another
+    file of a day, or an id that the bank uses again, corrects nothing.
+    """
     rows = await conn.fetch(
         _SELECT
         + """
           and account = $2 and state = 'quarantined' and statement_id <> $3
-          and ((bank_id = $4 and $4 <> '') or (opened_on = $5 and closed_on = $6))
+          and ((bank_id = $4 and $4 <> '' and opened_on <= $6 and closed_on >= $5)
+               or (opened_on = $5 and closed_on = $6 and opening_minor = $7))
         """,
         tenant_id,
         like.account,
@@ -137,6 +142,7 @@ async def find_quarantined(
         like.bank_id,
         like.opened_on,
         like.closed_on,
+        like.opening_minor,
     )
     return [_from_row(row) for row in rows]
 

@@ -5,7 +5,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from billing_local.commands import role_dsn, role_password
+from billing_local.commands import role_dsn
 from billing_local.doors import RefusedError
 from billing_local.stack import Stack
 from e2e.company import Company, all_holds
@@ -75,7 +75,7 @@ async def test_row_level_security_alone_keeps_tenants_apart(
     admin_dsn = company.stack.admin_dsn
     for schema in SUBSCRIBED:
         role = f"{schema}_app"
-        conn = await asyncpg.connect(role_dsn(admin_dsn, role, role_password(admin_dsn, role)))
+        conn = await asyncpg.connect(role_dsn(admin_dsn, role))
         try:
             tables = [row["relname"] for row in await conn.fetch(TENANT_TABLES, schema, role)]
             assert len(tables) > 3

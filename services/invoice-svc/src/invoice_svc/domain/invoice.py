@@ -164,12 +164,20 @@ def default_series(kind: Kind) -> str:
     return INVOICE_SERIES if kind == "invoice" else DEBIT_NOTE_SERIES
 
 
-def stand(invoice: Invoice, document: Document, due_minor: int, now: datetime) -> Issued:
+def stand(
+    invoice: Invoice,
+    document: Document,
+    due_minor: int,
+    now: datetime,
+    *,
+    series_no: int | None = None,
+) -> Issued:
     """Freeze a complete document and let the invoice stand with what is due on it."""
     frozen = freeze(document)
     issued = replace(
         invoice,
         state="issued",
+        series_no=series_no,
         number=document.number,
         issued_on=document.issued_on,
         due_on=document.due_on,

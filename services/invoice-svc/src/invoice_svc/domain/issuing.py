@@ -1,7 +1,7 @@
 """Issuing: a draft takes the next number of its series and stands for good."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from billing_shared.errors import BillingError
@@ -73,8 +73,8 @@ def issue(
         external_ref=draft.content.external_ref,
         purchase_order=draft.content.purchase_order,
     )
-    issued = stand(draft.invoice, document, totals.gross_minor, now)
-    return replace(issued, invoice=replace(issued.invoice, series_no=series.last_no)), series
+    issued = stand(draft.invoice, document, totals.gross_minor, now, series_no=series.last_no)
+    return issued, series
 
 
 def issue_all(

@@ -1,7 +1,7 @@
 """Numbers: gapless per series and in date order; and the payment reference made from one."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from stdnum.iso7064 import mod_97_10
@@ -36,7 +36,7 @@ def take(series: Series, issued_on: date) -> tuple[Series, str]:
     if last is not None and issued_on < last:
         reason = f"series {series.name} has already reached {last.isoformat()}"
         raise Conflict("date-before-last-number", reason, [FieldError("issued_on", reason)])
-    taken = replace(series, last_no=series.last_no + 1, last_issued_on=issued_on)
+    taken = Series(series.name, series.last_no + 1, issued_on)
     return taken, spell(series.name, taken.last_no)
 
 

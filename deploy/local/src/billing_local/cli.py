@@ -26,7 +26,8 @@ from billing_local.stack import NotReadyError, Stack
 STOP_WITHIN_SECONDS = 30
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-console = Console()
+# Into a file or a pipe, amounts must not be cut to the width of a terminal that is not there.
+console = Console(width=None if sys.stdout.isatty() else 130)
 Folder = Annotated[Path, typer.Option(help="where the system keeps everything")]
 Work = Callable[[Stack], Awaitable[bool]]
 
@@ -156,7 +157,7 @@ def _show_places(stack: Stack) -> None:
     table.add_column("What")
     table.add_column("URL")
     for name in SERVICES:
-        table.add_row(name, f"{stack.urls[name]}/docs")
+        table.add_row(name, f"{stack.urls[name]}/openapi/{name}.json")
         table.add_row("", f"{stack.telemetry_urls[name]}/metrics")
     for name in SINKS:
         table.add_row(name, f"{stack.urls[name]}/docs")

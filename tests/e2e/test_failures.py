@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
+from billing_local.commands import SERVICES
 from e2e.company import Company, a_day, all_holds, bodies, eventually, invoice_line
 from e2e.invariants import SUBSCRIBED
 
-SERVICES = ("invoice-svc", "payment-svc", "recon-svc", "notify-svc")
 BOOKS = """
     select tenant_id, account, customer_id, currency, balance_minor from recon.account_balance
      order by 1, 2, 3, 4"""
@@ -55,6 +55,7 @@ async def test_everything_told_again_changes_nothing(company: Company) -> None:
     await company.expect_codes(("SHORT_PAY", 5_00), ("UNKNOWN_PAYER", 7_00))
 
 
+@pytest.mark.slow
 async def test_a_service_killed_between_commit_and_publish_loses_nothing(company: Company) -> None:
     stack = company.stack
     await company.customer("killed")

@@ -1,6 +1,7 @@
 """Bank files as they were found: accounts are declared, files imported as they are."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from billing_local.corpus.outline import FileOutline, StatementOutline
@@ -21,6 +22,46 @@ class FileResult:
     reversals: int = 0
     reason: str = ""
     disagreements: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class FolderResult:
+    """The money of one folder, which is one tenant. Minor units; every sample account is in EUR.
+
+    `files_minor` is what the proved statements brought, less what they took back.
+    """
+
+    name: str
+    payments: int = 0
+    files_minor: int = 0
+    table_minor: int = 0
+    books_minor: int = 0
+    held_minor: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def ok(self) -> bool:
+        return self.table_minor == self.books_minor == self.files_minor == self.held_minor
+
+
+async def look_at_folder(doors: Doors, result: FolderResult) -> bool:
+    """Fill in what the system shows; True once every cent is in the books and has its case."""
+    lines = [
+        line
+        for statement in await doors.every("/v1/bank-statements", state="proved")
+        for line in await doors.every(f"/v1/bank-statements/{statement['statement_id']}/lines")
+    ]
+    money = {line["entry_id"]: line for line in lines if line["payment_ids"]}
+    result.files_minor = sum(line["amount_minor"] for line in money.values())
+    payments = await doors.every("/v1/payments")
+    result.payments = len(payments)
+    result.table_minor = sum(payment["amount_minor"] for payment in payments)
+    balances = await doors.every("/v1/balances", account="1010")
+    result.books_minor = sum(balance["balance_minor"] for balance in balances)
+    cases = await doors.every("/v1/discrepancies", state="open", family="cash")
+    result.held_minor = sum(case["amount_minor"] for case in cases)
+    result.codes = Counter(case["code"] for case in cases)
+    return result.ok
 
 
 async def declare_accounts(doors: Doors, files: list[FileOutline]) -> None:

@@ -3,23 +3,34 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 
 from billing_local.corpus.history import History, OtherLayoutError, read_history
-from billing_local.corpus.import_statements import FileResult, declare_accounts, import_file
+from billing_local.corpus.import_statements import (
+    FileResult,
+    FolderResult,
+    declare_accounts,
+    import_file,
+    look_at_folder,
+)
 from billing_local.corpus.outline import FileOutline, outline
-from billing_local.corpus.settle_history import CURRENCY, HistoryDrive, HistoryResult
+from billing_local.corpus.report import (
+    file_sums,
+    file_table,
+    folder_table,
+    history_table,
+    show_refused,
+)
+from billing_local.corpus.settle_history import HistoryDrive, HistoryResult
 from billing_local.doors import Doors
-from billing_local.month.reckoning import major
 from billing_local.stack import Stack
 
-#: Refused lines printed per history; the rest is counted.
-MAX_REFUSED_SHOWN = 20
+#: How long a tenant's money may take to find its way, in seconds.
 REST_SECONDS = 120.0
 LOOK_EVERY_SECONDS = 1.0
 
@@ -37,15 +48,22 @@ async def run_corpus(stack: Stack, directory: Path, console: Console) -> bool:
 
         histories = _histories(directory, console)
         with console.status("histories"):
-            results = [await _run_history(h, doors(h.path.name)) for h in histories]
+            results = await asyncio.gather(
+                *(_run_history(h, doors(h.path.name)) for h in histories)
+            )
         files = sorted(f for f in (directory / "camt").rglob("*.xml*") if f.is_file())
         with console.status("bank files"):
-            taken = await _run_files(directory / "camt", files, doors)
-    _show_refused(histories, console)
-    console.print(_history_table(results))
-    console.print(_file_table(taken))
-    console.print(_file_sums(taken))
-    is_right = all(r.ok for r in results) and not any(f.disagreements for f in taken)
+            taken, folders = await _run_files(directory / "camt", files, doors)
+    show_refused(histories, console)
+    console.print(history_table(results))
+    console.print(file_table(taken))
+    console.print(file_sums(taken))
+    console.print(folder_table(folders))
+    is_right = (
+        all(history.ok for history in results)
+        and all(folder.ok for folder in folders)
+        and not any(file.disagreements for file in taken)
+    )
     color, word = ("green", "every figure agrees") if is_right else ("red", "figures disagree")
     console.print(f"Corpus {directory}: [{color}]{word}[/{color}]")
     return is_right
@@ -76,7 +94,7 @@ async def _run_history(history: History, doors: Doors) -> HistoryResult:
     result.paid = len(settled)
     result.bank_minor = sum(i.amount_minor for i in settled)
     result.due_meant_minor = sum(i.amount_minor for i in history.invoices) - result.bank_minor
-    await _rest(lambda: _look(doors, result))
+    await _rest(partial(_look, doors, result))
     return result
 
 
@@ -109,74 +127,20 @@ async def _rest(look: Callable[[], Awaitable[bool]]) -> None:
 
 async def _run_files(
     root: Path, files: list[Path], doors: Callable[[str], Doors]
-) -> list[FileResult]:
+) -> tuple[list[FileResult], list[FolderResult]]:
+    """One tenant per folder: the files of one bank belong together."""
     by_folder: dict[Path, list[FileOutline]] = {}
     for path in files:
         by_folder.setdefault(path.parent, []).append(outline(path))
-    results = []
+    taken: list[FileResult] = []
+    folders: list[FolderResult] = []
     for folder, outlines in by_folder.items():
-        office = doors(str(folder.relative_to(root)))
+        result = FolderResult(str(folder.relative_to(root)))
+        office = doors(result.name)
         await declare_accounts(office, outlines)
         for found in outlines:
             name = str(found.path.relative_to(root))
-            results.append(await import_file(office, name, found))
-    return results
-
-
-def _show_refused(histories: list[History], console: Console) -> None:
-    for history in histories:
-        for refused in history.refused[:MAX_REFUSED_SHOWN]:
-            where = f"{history.path.name} line {refused.line}"
-            console.print(f"{where}: {refused.field} {refused.reason}", highlight=False)
-        if len(history.refused) > MAX_REFUSED_SHOWN:
-            console.print(f"… and {len(history.refused) - MAX_REFUSED_SHOWN} more refused lines")
-
-
-def _history_table(results: list[HistoryResult]) -> Table:
-    table = Table(title="Histories", title_justify="left", title_style="bold")
-    table.add_column("File")
-    columns = ("Lines", "Refused", "Taken over", "Paid", "Posted right", "Posted wrong", "Held")
-    for column in (*columns, "Bank", "Books", "Table", "Due", ""):
-        table.add_column(column, justify="right")
-    for r in results:
-        counts = (r.lines, r.refused, r.imported, r.paid, r.posted_right, r.posted_wrong, r.held)
-        amounts = (r.bank_minor, r.books_minor, r.table_minor, r.due_minor)
-        mark = "[green]agrees[/green]" if r.ok else "[red]differs[/red]"
-        figures = (f"{n:,}" for n in counts)
-        table.add_row(r.name, *figures, *(major(a, CURRENCY) for a in amounts), mark)
-    return table
-
-
-def _file_table(results: list[FileResult]) -> Table:
-    table = Table(title="Bank files", title_justify="left", title_style="bold")
-    for column in ("File", "Message", "Outcome"):
-        table.add_column(column, overflow="fold")
-    for column in ("Statements", "Entries", "Payments", "Reversals"):
-        table.add_column(column, justify="right")
-    table.add_column("Why", overflow="fold")
-    for r in results:
-        counts = (r.statements, r.entries, r.payments, r.reversals)
-        why = "; ".join((*(f"DIFFERS: {d}" for d in r.disagreements), r.reason)).strip("; ")
-        table.add_row(r.name, r.message, r.outcome, *map(str, counts), why)
-    return table
-
-
-def _file_sums(results: list[FileResult]) -> Table:
-    table = Table(title="Bank files in sum", title_justify="left", title_style="bold")
-    for column in ("Message", "Outcome"):
-        table.add_column(column)
-    for column in ("Files", "Statements", "Entries", "Payments", "Reversals"):
-        table.add_column(column, justify="right")
-    sums: dict[tuple[str, str], Counter[str]] = {}
-    for r in results:
-        one = sums.setdefault((r.message, r.outcome), Counter())
-        one.update(
-            Files=1,
-            Statements=r.statements,
-            Entries=r.entries,
-            Payments=r.payments,
-            Reversals=r.reversals,
-        )
-    for (message, outcome), one in sorted(sums.items()):
-        table.add_row(message, outcome, *(f"{n:,}" for n in one.values()))
-    return table
+            taken.append(await import_file(office, name, found))
+        await _rest(partial(look_at_folder, office, result))
+        folders.append(result)
+    return taken, folders

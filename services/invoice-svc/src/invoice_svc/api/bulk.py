@@ -11,6 +11,7 @@ from invoice_svc.api.invoice_requests import BulkLine
 from invoice_svc.api.lines import (
     acceptance,
     commands,
+    inlined,
     outcomes_by_line,
     read_lines,
     refusal,
@@ -35,8 +36,8 @@ _NDJSON: dict[str, Any] = {
 }
 
 
-def _body(schema: type[BulkLine] | type[ImportLine]) -> dict[str, Any]:
-    lines = {"schema": schema.model_json_schema(ref_template="#/components/schemas/{model}")}
+def _body(line: type[BulkLine] | type[ImportLine]) -> dict[str, Any]:
+    lines = {"schema": inlined(line.model_json_schema())}
     return {"requestBody": {"required": True, "content": {"application/x-ndjson": lines}}}
 
 

@@ -160,6 +160,10 @@ class CustomerView(BaseModel):
 class AnonymiseBody(wire.Request):
     """Why a customer is to be forgotten."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "asked for erasure on 3 March"}]}
+    )
+
     reason: wire.Reason
 
 

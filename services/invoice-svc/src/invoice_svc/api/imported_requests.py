@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from billing_shared.contracts.envelope import EarlyPayment, TaxGroup
 from invoice_svc.api.invoice_requests import MAX_ALLOWANCES, AllowanceBody, LineBody
@@ -40,6 +40,23 @@ class DatedDiscountBody(Request):
 
 class ImportLine(ForCustomer):
     """One document. Without lines, its totals are taken as they are, if they add up."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "customer_external_ref": "crm-4711",
+                    "number": "R-2025/1234",
+                    "currency": "EUR",
+                    "issued_on": "2025-11-30",
+                    "due_on": "2025-12-30",
+                    "tax_minor": 1900,
+                    "gross_minor": 11900,
+                    "due_minor": 5000,
+                }
+            ]
+        }
+    )
 
     number: Annotated[
         str,

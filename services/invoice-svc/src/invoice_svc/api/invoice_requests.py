@@ -30,6 +30,10 @@ MAX_ALLOWANCES = 50
 _LINES: JsonDict = {"minItems": 1, "maxItems": MAX_LINES}
 
 
+def _example(**fields: str) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [{**fields}]})
+
+
 class LineBody(Request):
     """One line. `net_minor` is what the caller makes of it: checked, not trusted."""
 
@@ -126,6 +130,8 @@ class InvoiceBody(ForCustomer):
 class IssueBody(Request):
     """Dates for the document; without them today in the seller's zone, and the terms."""
 
+    model_config = _example(issued_on="2026-03-31")
+
     issued_on: LegalDate | None = None
     due_on: LegalDate | None = None
 
@@ -146,12 +152,16 @@ class BulkLine(InvoiceBody):
 class VoidBody(Request):
     """Why an invoice is taken back, and which other one stands in its place."""
 
+    model_config = _example(reason="billed to the wrong company")
+
     reason: Reason
     replaced_by: UUID | None = None
 
 
 class CreditBody(Request):
     """Why an invoice is credited in full."""
+
+    model_config = _example(reason="goods returned")
 
     reason: Reason
     issued_on: LegalDate | None = None

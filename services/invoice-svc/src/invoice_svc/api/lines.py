@@ -65,6 +65,23 @@ def require_all(lines: Sequence[tuple[int, Any]]) -> None:
         raise Invalid("line-refused", "nothing was done: a line was refused", errors)
 
 
+def inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON Schema without references: what stands outside OpenAPI's components must be whole."""
+    definitions = schema.get("$defs", {})
+
+    def whole(node: Any) -> Any:
+        if isinstance(node, list):
+            return [whole(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node:
+            return whole(definitions[node["$ref"].rpartition("/")[2]])
+        return {name: whole(value) for name, value in node.items() if name != "$defs"}
+
+    result: dict[str, Any] = whole(schema)
+    return result
+
+
 def refusal(number: int, error: BillingError) -> dict[str, Any]:
     """The answer to a line that was refused."""
     return {

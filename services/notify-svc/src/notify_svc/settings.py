@@ -9,8 +9,11 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from billing_shared.settings import ServiceSettings
+from notify_svc.domain.letter import deliverable
 from notify_svc.domain.signing import SecretBox
 from notify_svc.gateways.mail import Relay
+
+LOCAL_SENDER = "billing@localhost.localdomain"
 
 _HOST_AND_PORT = re.compile(r"[a-z0-9.:_-]+:\d{1,5}")
 
@@ -28,8 +31,9 @@ class NotifySettings(ServiceSettings):
     smtp_username: str | None = Field(None, description="login at the relay, if it wants one")
     smtp_password: SecretStr | None = Field(None, description="password at the relay")
     mail_sender: str = Field(
-        "billing@localhost.localdomain",
-        description="address mails come from and bounces go to; the name beside it is the seller's",
+        LOCAL_SENDER,
+        description="address mails come from and bounces go to; the name beside it is the seller's. "
+        "Must be given in production",
     )
     webhook_secret_keys: tuple[SecretStr, ...] = Field(
         (),
@@ -50,11 +54,21 @@ class NotifySettings(ServiceSettings):
             raise ValueError("each entry is host:port")
         return spelled
 
+    @field_validator("mail_sender")
+    @classmethod
+    def _check_sender(cls, sender: str) -> str:
+        if deliverable(sender) != sender:
+            raise ValueError("not an e-mail address")
+        return sender
+
     @model_validator(mode="after")
-    def _check_keys(self) -> Self:
-        # Only the migrating process knows the administrator; it needs no keys.
-        if self.admin_database_url is None:
-            self.secret_box()
+    def _check_production(self) -> Self:
+        # Only the migrating process knows the administrator; it seals and sends nothing.
+        if self.admin_database_url is not None:
+            return self
+        self.secret_box()
+        if self.profile == "production" and self.mail_sender == LOCAL_SENDER:
+            raise ValueError("BILLING_MAIL_SENDER is needed in production")
         return self
 
     def relay(self) -> Relay:

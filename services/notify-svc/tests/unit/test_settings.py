@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from notify_svc.settings import NotifySettings
+from notify_svc.settings import LOCAL_SENDER, NotifySettings
 
 KEY = base64.b64encode(b"k" * 32).decode()
 
@@ -22,7 +22,8 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(**values: Any) -> NotifySettings:
-    return NotifySettings.model_validate({"profile": "production", **values})
+    given = {"profile": "production", "mail_sender": "billing@seller.example"}
+    return NotifySettings.model_validate(given | values)
 
 
 def test_production_needs_keys_and_a_protected_relay() -> None:
@@ -64,6 +65,14 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_exception_names_host_and_port(entry: str) -> None:
     with pytest.raises(ValidationError, match="host:port"):
         made(profile="local", webhook_allowed_private=[entry])
+
+
+@pytest.mark.parametrize(
+    "sender", ["nobody", "a@b\r\nBcc: c@d.example", "a@b.example, c@d.example", LOCAL_SENDER]
+)
+def test_production_names_one_address_that_mails_come_from(sender: str) -> None:
+    with pytest.raises(ValidationError, match=r"e-mail address|MAIL_SENDER"):
+        made(webhook_secret_keys=[KEY], mail_sender=sender)
 
 
 def test_no_password_is_shown() -> None:

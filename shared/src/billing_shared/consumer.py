@@ -221,6 +221,8 @@ class Consumer:
         """What may be applied, in log order per partition; proofs are checked and taken off."""
         ready: list[Record] = []
         lost: list[TopicPartition] = []
+        # A full poll may have been cut in the middle of the batch that holds the proof.
+        is_cut = sum(map(len, polled.values())) >= MAX_POLL_RECORDS
         for tp, raw in polled.items():
             place = self._place(tp)
             position = self._positions.get(place)
@@ -231,11 +233,9 @@ class Consumer:
             if position.probe is not None:
                 while records and records[0].offset < position.next - 1:
                     records.pop(0)
-                first = records.pop(0) if records else None
-                if first is None or (first.offset, str(first.record_id)) != (
-                    position.next - 1,
-                    position.probe,
-                ):
+                if not records and is_cut:
+                    continue
+                if not records or not position.is_proved_by(records.pop(0)):
                     lost.append(tp)
                     continue
                 position.probe = None

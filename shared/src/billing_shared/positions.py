@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from billing_shared.postgres import Connection
-from billing_shared.record import Place
+from billing_shared.record import Place, Record
 
 
 class Alarm(Enum):
@@ -31,6 +31,10 @@ class Position:
     #: Nothing was read since the proof, so a gap in the offsets is the log's own.
     is_fresh: bool = True
     ended: int = 0
+
+    def is_proved_by(self, record: Record) -> bool:
+        """Whether this is the record that was read last."""
+        return (record.offset, str(record.record_id)) == (self.next - 1, self.probe)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
 """A producing and a consuming service on one broker, for the tests of the mechanics."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import pytest
 
+from billing_local.embedded_broker import EmbeddedBroker
+from billing_local.ports import claim_ports
 from billing_shared import outbox
 from billing_shared.broker import Broker
+from billing_shared.consumer import Consumer
 from billing_shared.context import Context
 from billing_shared.contracts import Event
 from billing_shared.contracts.invoice import InvoiceVoided
@@ -15,6 +18,7 @@ from billing_shared.ids import new_id
 from billing_shared.inbox import Handlers
 from billing_shared.postgres import transaction
 from billing_shared.relay import Relay
+from billing_shared.testing.broker import until
 from billing_shared.testing.database import ServiceDatabase
 from billing_shared.testing.sample import a_context
 from billing_shared.topics import create_topics
@@ -41,6 +45,19 @@ class Pair:
     async def publish(self, events: Sequence[Event]) -> list[UUID]:
         async with transaction(self.producer.app_pool, self.context.tenant_id) as conn:
             return await outbox.add(conn, self.context, events)
+
+    async def until_applied(self, ids: Sequence[UUID]) -> None:
+        """Wait until all of these have taken effect, and none twice."""
+
+        async def applied() -> bool:
+            return set(ids) <= set(await self.effects())
+
+        await until(applied, seconds=60)
+        found = await self.effects()
+        assert len(found) == len(set(found)), "an event took effect twice"
+
+    def consumer_of(self, group: str, handlers: Handlers) -> Consumer:
+        return Consumer(self.consumer.worker_pool, group, handlers, self.broker)
 
     def relay(self) -> Relay:
         return Relay(self.producer.worker_dsn, "invoice-svc", self.broker)
@@ -83,14 +100,36 @@ async def make_effects(admin_dsn: str, schema: str) -> None:
     await conn.close()
 
 
-@pytest.fixture
-async def pair(service_database, broker) -> Pair:
+async def make_pair(service_database, bootstrap: str) -> Pair:
     producer = await service_database("invoice-svc", "billing_shared")
     consumer = await service_database("recon-svc", "billing_shared")
     await make_effects(consumer.admin_dsn, "recon")
-    here = Broker(broker, topic_prefix=f"t{new_id().hex[-12:]}-", is_embedded=True)
-    await create_topics(broker, [here.topic("invoice-voided")])
+    here = Broker(bootstrap, topic_prefix=f"t{new_id().hex[-12:]}-", is_embedded=True)
     return Pair(producer, consumer, here)
+
+
+@pytest.fixture
+async def pair(service_database, broker) -> Pair:
+    made = await make_pair(service_database, broker)
+    await create_topics(broker, [made.broker.topic("invoice-voided")])
+    return made
+
+
+@pytest.fixture
+def own_broker(server_folder) -> Iterator[EmbeddedBroker]:
+    """A broker of this test, to be killed; not started."""
+    folder = server_folder / new_id().hex
+    folder.mkdir()
+    port = claim_ports(folder / "ports.json", ["broker"])["broker"]
+    server = EmbeddedBroker(port, folder / "broker.log")
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def fragile_pair(service_database, own_broker) -> Pair:
+    """A pair on `own_broker`, whose topics the test makes."""
+    return await make_pair(service_database, own_broker.bootstrap)
 
 
 @pytest.fixture

@@ -15,96 +15,134 @@ from recon_svc.domain.components import Component, Node, components
 #: Steps outwards after which a group is refused: a chain this long is a fault in the data.
 MAX_ROUNDS = 200
 
+# Every step is a look-up by index, one fact at a time: `offset 0` keeps the planner from joining
+# whole tables, which it would do as long as it believes them small.
 _NEIGHBOURS = """
+with p as materialized (
+    select f.payment_id, f.amount_minor, f.currency, f.value_on, o.customer_id,
+           s.tier = 'reference' as is_proven,
+           exists (select from reversal_fact r
+                    where r.tenant_id = $1 and r.payment_id = f.payment_id)
+           or s.reversed_minor > 0 as is_reversed
+      from unnest($3::uuid[]) x (id)
+      cross join lateral (select * from payment_fact
+                           where tenant_id = $1 and payment_id = x.id offset 0) f
+      left join lateral (select tier, reversed_minor from payment_state
+                          where tenant_id = $1 and payment_id = x.id offset 0) s on true
+      left join lateral (
+           select f.customer_id where f.customer_id is not null
+           union all
+           select customer_id from payer_account
+            where tenant_id = $1 and account = f.payer_account and f.customer_id is null) o on true
+)
 -- from invoices $2
-select 'payment' as kind, k.invoice_id as source, t.payment_id as target
-  from item_key k join payment_token t on t.tenant_id = k.tenant_id and t.key_norm = k.key_norm
- where k.tenant_id = $1 and k.invoice_id = any($2::uuid[])
+select 'payment' as kind, x.id as source, n.id as target
+  from unnest($2::uuid[]) x (id)
+  cross join lateral (
+       select t.payment_id as id from item_key k
+        cross join lateral (select payment_id from payment_token
+                             where tenant_id = $1 and key_norm = k.key_norm offset 0) t
+        where k.tenant_id = $1 and k.invoice_id = x.id
+       union all
+       select payment_id from allocation
+        where tenant_id = $1 and invoice_id = x.id and ended_by is null
+       union all
+       select payment_id from resolution
+        where tenant_id = $1 and invoice_id = x.id and payment_id is not null
+       offset 0) n
 union all
-select 'payment', invoice_id, payment_id from allocation
- where tenant_id = $1 and invoice_id = any($2) and ended_by is null
-union all
-select 'payment', invoice_id, payment_id from resolution
- where tenant_id = $1 and invoice_id = any($2) and payment_id is not null
-union all
-select 'customer', invoice_id, customer_id from invoice_fact
- where tenant_id = $1 and invoice_id = any($2)
+select 'customer', x.id, n.customer_id
+  from unnest($2) x (id)
+  cross join lateral (select customer_id from invoice_fact
+                       where tenant_id = $1 and invoice_id = x.id offset 0) n
 union all
 -- from payments $3
-select 'invoice', t.payment_id, k.invoice_id
-  from payment_token t join item_key k on k.tenant_id = t.tenant_id and k.key_norm = t.key_norm
- where t.tenant_id = $1 and t.payment_id = any($3::uuid[])
+select 'invoice', x.id, n.id
+  from unnest($3) x (id)
+  cross join lateral (
+       select k.invoice_id as id from payment_token t
+        cross join lateral (select invoice_id from item_key
+                             where tenant_id = $1 and key_norm = t.key_norm offset 0) k
+        where t.tenant_id = $1 and t.payment_id = x.id
+       union all
+       select invoice_id from allocation
+        where tenant_id = $1 and payment_id = x.id and ended_by is null
+       union all
+       select invoice_id from resolution
+        where tenant_id = $1 and payment_id = x.id and invoice_id is not null
+       offset 0) n
 union all
-select 'invoice', payment_id, invoice_id from allocation
- where tenant_id = $1 and payment_id = any($3) and ended_by is null
-union all
-select 'invoice', payment_id, invoice_id from resolution
- where tenant_id = $1 and payment_id = any($3) and invoice_id is not null
-union all
-select 'reversal', payment_id, reversal_id from reversal_fact
- where tenant_id = $1 and payment_id = any($3)
-union all
-select 'reversal', p.payment_id, r.reversal_id
-  from bank_key p join bank_key r
-    on r.tenant_id = p.tenant_id and r.kind = p.kind and r.value = p.value
- where p.tenant_id = $1 and p.payment_id = any($3) and r.reversal_id is not null
+select 'reversal', x.id, n.reversal_id
+  from unnest($3) x (id)
+  cross join lateral (
+       select reversal_id from reversal_fact where tenant_id = $1 and payment_id = x.id
+       union all
+       select r.reversal_id from bank_key b
+        cross join lateral (select reversal_id from bank_key
+                             where tenant_id = $1 and kind = b.kind and value = b.value
+                               and reversal_id is not null offset 0) r
+        where b.tenant_id = $1 and b.payment_id = x.id
+       offset 0) n
 union all
 -- a payment decided by its reference never looks for items of its amount, but others may
 -- take it for their twin
-select case when s.tier = 'reference' then 'customer' else 'payer' end, f.payment_id, o.customer_id
-  from payment_fact f
-  left join payment_state s on s.tenant_id = f.tenant_id and s.payment_id = f.payment_id
-  cross join lateral (
-       select f.customer_id where f.customer_id is not null
-       union all
-       select a.customer_id from payer_account a
-        where a.tenant_id = f.tenant_id and a.account = f.payer_account and f.customer_id is null
-  ) o
- where f.tenant_id = $1 and f.payment_id = any($3)
+select case when is_proven then 'customer' else 'payer' end, payment_id, customer_id
+  from p where customer_id is not null
 union all
 -- equal payments nearby, which may be twins
-select 'payment', f.payment_id, twin.payment_id
-  from payment_fact f
-  left join payment_state s on s.tenant_id = f.tenant_id and s.payment_id = f.payment_id
+select 'payment', p.payment_id, twin.payment_id
+  from p
   cross join lateral (
-       select f.customer_id where f.customer_id is not null
+       select s.payment_id from payment_state s
+        where s.tenant_id = $1 and s.customer_id = p.customer_id and s.currency = p.currency
+          and s.received_minor = p.amount_minor and not coalesce(p.is_reversed, false)
        union all
-       select a.customer_id from payer_account a
-        where a.tenant_id = f.tenant_id and a.account = f.payer_account and f.customer_id is null
-  ) o
-  join payment_state twin on twin.tenant_id = f.tenant_id and twin.customer_id = o.customer_id
-   and twin.currency = f.currency and twin.payment_id <> f.payment_id
-   and (twin.received_minor = f.amount_minor or s.reversed_minor > 0 or exists (
-        select from reversal_fact r where r.tenant_id = f.tenant_id
-           and r.payment_id = f.payment_id))
-  join payment_fact other on other.tenant_id = f.tenant_id and other.payment_id = twin.payment_id
-   and other.value_on between f.value_on - $7::int and f.value_on + $7::int
- where f.tenant_id = $1 and f.payment_id = any($3) and s.tier is distinct from 'reference'
+       select s.payment_id from payment_state s
+        where s.tenant_id = $1 and s.customer_id = p.customer_id and s.currency = p.currency
+          and p.is_reversed
+       offset 0) twin
+  cross join lateral (select value_on from payment_fact
+                       where tenant_id = $1 and payment_id = twin.payment_id offset 0) other
+ where p.is_proven is not true and twin.payment_id <> p.payment_id
+   and other.value_on between p.value_on - $7::int and p.value_on + $7::int
 union all
 -- from reversals $4
-select 'payment', reversal_id, payment_id from reversal_fact
- where tenant_id = $1 and reversal_id = any($4::uuid[]) and payment_id is not null
-union all
-select 'payment', r.reversal_id, p.payment_id
-  from bank_key r join bank_key p
-    on p.tenant_id = r.tenant_id and p.kind = r.kind and p.value = r.value
- where r.tenant_id = $1 and r.reversal_id = any($4) and p.payment_id is not null
+select 'payment', x.id, n.payment_id
+  from unnest($4::uuid[]) x (id)
+  cross join lateral (
+       select payment_id from reversal_fact
+        where tenant_id = $1 and reversal_id = x.id and payment_id is not null
+       union all
+       select b.payment_id from bank_key r
+        cross join lateral (select payment_id from bank_key
+                             where tenant_id = $1 and kind = r.kind and value = r.value
+                               and payment_id is not null offset 0) b
+        where r.tenant_id = $1 and r.reversal_id = x.id
+       offset 0) n
 union all
 -- from customers $5 to live payments
-select 'payment', customer_id, payment_id from live_payment
- where tenant_id = $1 and customer_id = any($5::uuid[])
-union all
-select 'payment', a.customer_id, l.payment_id
-  from payer_account a join live_payment l
-    on l.tenant_id = a.tenant_id and l.payer_account = a.account
- where a.tenant_id = $1 and a.customer_id = any($5) and l.customer_id is null
+select 'payment', x.id, n.payment_id
+  from unnest($5::uuid[]) x (id)
+  cross join lateral (
+       select payment_id from live_payment where tenant_id = $1 and customer_id = x.id
+       union all
+       select l.payment_id from payer_account a
+        cross join lateral (select payment_id from live_payment
+                             where tenant_id = $1 and payer_account = a.account
+                               and customer_id is null offset 0) l
+        where a.tenant_id = $1 and a.customer_id = x.id
+       offset 0) n
 union all
 -- from payers $6 to live items
-select 'invoice', customer_id, item_id from open_item
- where tenant_id = $1 and side = 'debit' and customer_id = any($6::uuid[])
-union all
-select 'invoice', customer_id, item_id from closed_item
- where tenant_id = $1 and side = 'debit' and customer_id = any($6) and not at_rest
+select 'invoice', x.id, n.item_id
+  from unnest($6::uuid[]) x (id)
+  cross join lateral (
+       select item_id from open_item
+        where tenant_id = $1 and customer_id = x.id and side = 'debit'
+       union all
+       select item_id from closed_item
+        where tenant_id = $1 and customer_id = x.id and side = 'debit' and not at_rest
+       offset 0) n
 """
 
 

@@ -27,6 +27,7 @@ from recon_svc.store.policies import rules_in_force
 
 #: The reason given where no person gave one.
 BY_THE_FACTS = "settled by the facts"
+PEOPLE = frozenset({"user", "client"})
 
 
 async def settle_groups(
@@ -95,7 +96,9 @@ async def _write(conn: Connection, context: Context, plan: Plan, policy_sha256: 
     """Everything, in the order the constraints ask for: what goes before what takes its place."""
     tenant_id, now, actor = context.tenant_id, context.now, str(context.actor)
     await decisions.save(conn, tenant_id, now, plan.decisions, actor)
-    await books_store.post(conn, tenant_id, now, plan.journals, actor=actor, reason=context.reason)
+    await books_store.post(
+        conn, tenant_id, now, plan.journals, actor=actor, reason=_reason(context)
+    )
     await positions.save_items(
         conn, tenant_id, now, plan.items(), labels=plan.labels(), resting=plan.resting_items
     )
@@ -110,7 +113,7 @@ async def _write(conn: Connection, context: Context, plan: Plan, policy_sha256: 
         [state.payment_id for state in plan.payments if at_rest(state)],
         [state.payment_id for state in plan.payments if not at_rest(state)],
     )
-    reason = context.reason or BY_THE_FACTS
+    reason = _reason(context)
     await discrepancies.resolve(conn, tenant_id, now, plan.endings, actor=actor, reason=reason)
     await discrepancies.save_found(conn, tenant_id, now, plan.found)
     await discrepancies.refresh_evidence(conn, tenant_id, now, plan.stale_evidence)
@@ -122,7 +125,13 @@ async def _publish(
     """Each event names as its cause the event that brought its fact, or one of the same group."""
     near = {plan.home(fact): envelope for fact, envelope in causes.items()}
     events, why = [], []
-    for fact, event in plan.events(str(context.actor), context.reason or BY_THE_FACTS):
+    for fact, event in plan.events(str(context.actor), _reason(context)):
         events.append(event)
         why.append(causes.get(fact) or near.get(plan.home(fact)))
     await outbox.add(conn, context, events, why)
+
+
+def _reason(context: Context) -> str:
+    """A batch has one context, and its reason names one event of many: that is no reason here."""
+    given = context.reason if context.actor.kind in PEOPLE else None
+    return given or BY_THE_FACTS

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 
+import pytest
 from aiokafka import AIOKafkaConsumer
 
 from billing_local.commands import SERVICES, base_env, package, role_dsn
@@ -47,6 +48,7 @@ async def _told(company: Company, invoice_id: str):
         await consumer.stop()
 
 
+@pytest.mark.slow
 async def test_the_audit_chain_of_every_service_verifies(company: Company) -> None:
     account = await company.customer("audited")
     await company.role("supervisor").post(

@@ -2,7 +2,7 @@
 
 An entry is known by the bank's reference with its amount, direction and booking date; without a
 reference by everything the bank tells about it. Entries that are equal even then are counted: the
-second of a day is another one than the first. See docs/decisions for the cases behind it.
+second of a day is another one than the first. Why: decision record 0012.
 """
 
 from collections import Counter, defaultdict

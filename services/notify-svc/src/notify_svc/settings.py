@@ -32,8 +32,8 @@ class NotifySettings(ServiceSettings):
     smtp_password: SecretStr | None = Field(None, description="password at the relay")
     mail_sender: str = Field(
         LOCAL_SENDER,
-        description="address mails come from and bounces go to; the name beside it is the seller's. "
-        "Must be given in production",
+        description="address mails come from and bounces go to, with the seller's name beside it; "
+        "must be given in production",
     )
     webhook_secret_keys: tuple[SecretStr, ...] = Field(
         (),

@@ -206,6 +206,10 @@ async def test_a_full_credit_note_takes_its_own_number_once(caller):
     assert (note["number"], note["gross_minor"]) == ("CN-000001", 11900)
     assert note["tax_groups"] == invoice["tax_groups"]
     assert await caller.get(f"/v1/credit-notes/{note['credit_note_id']}") == note
+    document = await caller.call("GET", f"/v1/credit-notes/{note['credit_note_id']}/document")
+    assert hashlib.sha256(document.content).hexdigest() == note["content_sha256"]
+    wrong_door = f"/v1/invoices/{note['credit_note_id']}/document"
+    assert (await caller.refused("GET", wrong_door))["status"] == 404
     assert (await caller.get(path))["credit_note_id"] == note["credit_note_id"]
     listed = await caller.get(f"/v1/credit-notes?invoice_id={invoice['invoice_id']}")
     assert [one["number"] for one in listed["items"]] == ["CN-000001"]

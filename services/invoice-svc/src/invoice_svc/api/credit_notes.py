@@ -109,3 +109,16 @@ async def get_credit_note(
     if note is None:
         raise NotFound("not-found", f"no credit note {credit_note_id}")
     return respond(200, CreditNoteView.of_document(note, found[credit_note_id]))
+
+
+@router.get("/v1/credit-notes/{credit_note_id}/document")
+async def get_credit_document(
+    credit_note_id: UUID, door: Annotated[Door, may("credit-notes:read")]
+) -> Response:
+    """The frozen document, byte for byte what `content_sha256` was taken of."""
+    async with door.read() as (conn, context):
+        note = await credit_notes.load(conn, context.tenant_id, credit_note_id)
+        text = await documents.load_text(conn, context.tenant_id, credit_note_id)
+    if note is None:
+        raise NotFound("not-found", f"no credit note {credit_note_id}")
+    return Response(text, media_type="application/json")

@@ -89,9 +89,10 @@ async def get_invoice(invoice_id: UUID, door: Annotated[Door, may("invoices:read
 async def get_document(invoice_id: UUID, door: Annotated[Door, may("invoices:read")]) -> Response:
     """The frozen document, byte for byte what `content_sha256` was taken of."""
     async with door.read() as (conn, context):
-        text = await documents.load_text(conn, context.tenant_id, invoice_id)
+        invoice = await _load(conn, context, invoice_id)
+        text = await documents.load_text(conn, context.tenant_id, invoice.invoice_id)
     if text is None:
-        raise NotFound("not-found", f"no issued document {invoice_id}")
+        raise NotFound("not-found", "a draft has no document yet")
     return Response(text, media_type="application/json")
 
 

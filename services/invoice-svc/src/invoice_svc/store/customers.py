@@ -43,7 +43,7 @@ async def find(
 async def load_for_change(
     conn: Connection, tenant_id: UUID, customer_ids: Sequence[UUID]
 ) -> dict[UUID, Customer]:
-    """Locked until the transaction ends."""
+    """Locked until the transaction ends, but not against invoices being made out to them."""
     rows = await conn.fetch(_LOAD_FOR_CHANGE, tenant_id, customer_ids)
     return {row["customer_id"]: _from_row(row) for row in rows}
 
@@ -115,7 +115,9 @@ select customer_id, details, audit_salt, status, version, created_at, updated_at
 from customer where tenant_id = $1
 """
 _FIND = _SELECT + " and (customer_id = any($2::uuid[]) or external_ref = any($3::text[]))"
-_LOAD_FOR_CHANGE = _SELECT + " and customer_id = any($2::uuid[]) order by customer_id for update"
+_LOAD_FOR_CHANGE = (
+    _SELECT + " and customer_id = any($2::uuid[]) order by customer_id for no key update"
+)
 _PAGE = (
     _SELECT
     + """

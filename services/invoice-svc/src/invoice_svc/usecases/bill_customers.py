@@ -44,7 +44,7 @@ async def bill_customers(
     prepared = [_prepare(bill, known, context) for bill in bills]
     ready = [one for one in prepared if isinstance(one, Ready)]
     issued, moved = issue_all(ready, seller, series, context.now)
-    await keep_issued(conn, context, issued, moved)
+    await keep_issued(conn, context, issued, moved, action="draft-and-issue-invoice")
     outcomes = iter(issued)
     return [one if isinstance(one, BillingError) else next(outcomes) for one in prepared]
 

@@ -47,7 +47,7 @@ async def import_invoices(
             had[foreign.number] = (outcome.invoice.invoice_id, outcome.frozen.sha256)
         outcomes.append(outcome)
     fresh = [outcome for outcome in outcomes if isinstance(outcome, Issued)]
-    await keep_issued(conn, context, fresh, {}, "import-invoice")
+    await keep_issued(conn, context, fresh, {}, action="import-invoice")
     return outcomes
 
 

@@ -29,7 +29,8 @@ async def issue_invoices(
     if not ready:
         return [one for one in prepared if isinstance(one, BillingError)]
     issued, moved = issue_all(ready, known(desk.seller), desk.series, context.now)
-    await keep_issued(conn, context, issued, moved)
+    before = {"state": "draft"}
+    await keep_issued(conn, context, issued, moved, action="issue-invoice", before=before)
     outcomes = iter(issued)
     return [one if isinstance(one, BillingError) else next(outcomes) for one in prepared]
 

@@ -17,9 +17,14 @@ async def keep_issued(
     context: Context,
     outcomes: Sequence[Issued | BillingError],
     series: Mapping[str, Series],
-    action: str = "issue-invoice",
+    *,
+    action: str,
+    before: Mapping[str, str] | None = None,
 ) -> None:
-    """Keep those that stand; the refused among the outcomes took no number and leave no trace."""
+    """Keep those that stand; the refused among the outcomes took no number and leave no trace.
+
+    `action` and `before` are what the audit says of each.
+    """
     issued = [outcome for outcome in outcomes if isinstance(outcome, Issued)]
     if not issued:
         return
@@ -31,15 +36,16 @@ async def keep_issued(
         [one for one in series.values() if one.last_no > 0],
     )
     await outbox.add(conn, context, [one.event for one in issued])
-    await audit.record(conn, context, [_entry(one, action) for one in issued])
+    await audit.record(conn, context, [_entry(one, action, before) for one in issued])
 
 
-def _entry(issued: Issued, action: str) -> AuditChange:
+def _entry(issued: Issued, action: str, before: Mapping[str, str] | None) -> AuditChange:
     invoice = issued.invoice
     after = {
+        "state": invoice.state,
         "number": invoice.number,
         "currency": invoice.currency,
         "gross_minor": invoice.gross_minor,
         "content_sha256": invoice.content_sha256,
     }
-    return AuditChange("invoice", str(invoice.invoice_id), action, None, after)
+    return AuditChange("invoice", str(invoice.invoice_id), action, before, after)

@@ -6,7 +6,7 @@ WORKERS ?= auto
 SOURCES := shared services deploy/local tests conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stop token test check format schemas lock venv clean
+.PHONY: help run demo stop token env test check format schemas lock venv clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ stop: venv ## stop a `make run` of this folder from another terminal
 
 token: venv ## a bearer token for the running system: make token ROLE=clerk TENANT=<uuid>
 	@$(BIN)/python -m billing_local.cli token $(if $(ROLE),--role "$(ROLE)") $(if $(TENANT),--tenant "$(TENANT)")
+
+env: venv ## its URLs and a token for your shell: eval "$$(make -s env TENANT=new)"
+	@$(BIN)/python -m billing_local.cli env $(if $(ROLE),--role "$(ROLE)") $(if $(TENANT),--tenant "$(TENANT)")
 
 test: venv ## all fast tests; SLOW=1 adds the slow ones; ARGS="-k name" for some
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(if $(SLOW),-m "") $(ARGS)

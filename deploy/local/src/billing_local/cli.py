@@ -1,6 +1,7 @@
 """What `make run`, `make demo`, `make token` and `make stop` call."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import typer
 from rich.console import Console
@@ -81,6 +82,24 @@ def token(
 
 
 @app.command()
+def env(
+    folder: Folder = Path(".billing"),
+    role: Annotated[str, typer.Option(help="see docs/access.md")] = "director",
+    tenant: Annotated[str, typer.Option(help="whose data; `new` for a tenant of its own")] = "",
+) -> None:
+    """Print shell lines that set INVOICE, PAYMENT, RECON, NOTIFY, MAIL and AUTH."""
+    stack = Stack(folder)
+    if not stack.home.ready_file.exists():
+        console.print("[red]nothing is ready here: `make run` first[/]")
+        sys.exit(1)
+    urls: dict[str, str] = json.loads(stack.home.ready_file.read_text())["urls"]
+    for name, url in urls.items():
+        typer.echo(f"export {name.removesuffix('-svc').upper()}={url}")
+    tenant_id = uuid4() if tenant == "new" else UUID(tenant) if tenant else first_tenant()
+    typer.echo(f"export AUTH='Authorization: Bearer {stack.token(tenant_id, role)}'")
+
+
+@app.command()
 def stop(folder: Folder = Path(".billing")) -> None:
     """Stop the system that runs in this folder, if one does."""
     home = Home(folder)
@@ -133,7 +152,9 @@ def _interrupt(job: asyncio.Task[bool]) -> None:
 async def _up_and_work(stack: Stack, work: Work, started_at: float) -> bool:
     console.print(f"starting in {stack.home.folder} ...")
     await stack.start()
-    console.print(f"[green]ready[/] after {time.monotonic() - started_at:.1f} s: {_ready(stack)}")
+    took = f"[green]ready[/] after {time.monotonic() - started_at:.1f} s"
+    # One line, whatever the width: others wait for it.
+    console.print(f"{took}: {_ready(stack)}", soft_wrap=True)
     return await work(stack)
 
 

@@ -184,6 +184,9 @@ def _show_places(stack: Stack) -> None:
         table.add_row(name, f"{stack.urls[name]}/docs")
     table.add_row("Kafka", stack.bootstrap_servers)
     table.add_row("logs", str(stack.home.log("*")))
+    truth = stack.home.folder / "month" / "truth.jsonl"
+    if truth.exists():
+        table.add_row("what each payment was for", str(truth))
     console.print(table)
     console.print("Token (director; `make token ROLE=clerk` makes others):")
     # On one unbroken line, so that it can be copied.

@@ -24,6 +24,8 @@ from billing_local.stack import Stack
 LOOK_EVERY_SECONDS = 1.0
 #: Without any change for this long, the comparison goes ahead and says what is missing, in seconds.
 PATIENCE_SECONDS = 60.0
+#: Where no bar can be drawn, a line a week shows the progress.
+FRIDAY = 4
 
 
 async def run_month(stack: Stack, console: Console) -> Report:
@@ -50,7 +52,6 @@ async def run_month(stack: Stack, console: Console) -> Report:
         paper = Console(record=True, width=120, quiet=True)
         show(report, paper)
         tables.write_text(paper.export_text())
-    console.print(f"What each payment was meant for: {folder / 'truth.jsonl'}")
     return report
 
 
@@ -72,6 +73,8 @@ async def play(stack: Stack, months: Sequence[TenantMonth], console: Console) ->
                 progress.update(task, description=f"{day:%a %d %b}")
                 await asyncio.gather(*(drive.play(day) for drive in drives))
                 progress.advance(task)
+                if not console.is_terminal and day.weekday() == FRIDAY:
+                    console.print(f"the week until {day:%d %B} is in")
         with console.status("waiting until the books are at rest"):
             return await _rest(drives)
 

@@ -109,7 +109,7 @@ def merged_openapi(services: Iterable[Service]) -> dict[str, Any]:
             "their codes stand in errors.md, roles and scopes in access.md.",
         },
         "paths": {},
-        "components": {"schemas": {}, "securitySchemes": {}},
+        "components": {"schemas": {}, "responses": {}, "securitySchemes": {}},
     }
     for service in services:
         verifier = Verifier(KeySet(from_file(Path(os.devnull))), "")
@@ -121,7 +121,7 @@ def merged_openapi(services: Iterable[Service]) -> dict[str, Any]:
             for operation in operations.values():
                 operation["tags"] = [service.name]
             merged["paths"][path] = operations
-        for kind in ("schemas", "securitySchemes"):
+        for kind in merged["components"]:
             merged["components"][kind] |= document["components"].get(kind, {})
     for kind in merged["components"]:
         merged["components"][kind] = dict(sorted(merged["components"][kind].items()))

@@ -79,9 +79,12 @@ def complete(app: FastAPI, scope_of: Callable[[RouteContext], str | None]) -> No
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = (
-                PROBLEM_SCHEMA
-            )
+            components = schema.setdefault("components", {})
+            schemas = components.setdefault("schemas", {})
+            schemas["Problem"] = PROBLEM_SCHEMA
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            components["responses"] = _RESPONSES
             for route in iter_route_contexts(app.routes):
                 operations = schema["paths"].get(route.path_format, {})
                 for method in route.methods or ():
@@ -108,13 +111,8 @@ def _complete(operation: dict[str, Any], method: str, scope: str | None) -> None
         statuses.append("404")
     if scope is not None:
         operation["x-required-scope"] = scope
-    problem = {
-        "content": {
-            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-        }
-    }
     for status in sorted(statuses):
-        operation["responses"][status] = {"description": _MEANINGS[status], **problem}
+        operation["responses"][status] = {"$ref": f"#/components/responses/{status}"}
 
 
 _MEANINGS = {
@@ -128,4 +126,13 @@ _MEANINGS = {
     "422": "A field breaks a rule",
     "428": "If-Match is required",
     "503": "A dependency is away; try again",
+}
+_RESPONSES = {
+    status: {
+        "description": meaning,
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+        },
+    }
+    for status, meaning in _MEANINGS.items()
 }

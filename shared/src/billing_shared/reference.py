@@ -142,7 +142,7 @@ A request carries `Authorization: Bearer <token>`. The token is a JWT (RFC 9068)
 | `tenant` | the tenant's UUID: whose rows are seen and touched |
 | `exp`, `iat` | seconds since 1970; 30 seconds of leeway |
 | `roles` | list of the roles below |
-| `scope` | optional, space separated: narrows the roles to these; alone it is all the token may do |
+| `scope` | optional, space separated: narrows the roles to these; alone it is all that counts |
 
 The actor of the audit is `user:<sub>`, or `client:<sub>` where `sub` is the `client_id`. Locally
 `make token ROLE=clerk TENANT=<uuid>` mints a token.

@@ -13,6 +13,7 @@ from billing_shared.testing.api import Api
 
 PROBLEM = "application/problem+json"
 ATTACK = "<script>hunter2</script>"
+SOMEONE = "01890000-0000-7000-8000-000000000001"
 
 
 def check_problem(answer, status, code):
@@ -45,7 +46,7 @@ def check_problem(answer, status, code):
         ("GET", "/v1/invoices/bug", {}, 500, "internal"),
         ("GET", "/v1/invoices/timeout", {}, 503, "unavailable"),
         ("GET", "/v1/invoices/invalid", {}, 422, "invalid"),
-        ("PUT", "/v1/customers/01890000-0000-7000-8000-000000000001", {"json": {"name": "a"}}, 428, "precondition-required"),
+        ("PUT", f"/v1/customers/{SOMEONE}", {"json": {"name": "a"}}, 428, "precondition-required"),
         ("PUT", "/v1/customers/no-uuid", {"json": {"name": "a"}}, 422, "invalid"),
     ],
 )  # fmt: skip

@@ -57,6 +57,9 @@ def _customers(draw: st.DrawFn, make: Any) -> list[tuple[Event, int]]:
         for sequence in range(1, 1 + draw(st.integers(1, 2))):
             accounts = draw(st.lists(st.sampled_from(ACCOUNTS), unique=True, max_size=2))
             found.append((make.customer(*accounts, customer_id=customer_id), sequence))
+        if draw(st.integers(0, 4)) == 0:
+            erased = make.customer(customer_id=customer_id, status="anonymised")
+            found.append((erased, draw(st.integers(2, 3))))
     return found
 
 

@@ -90,6 +90,15 @@ async def test_an_account_of_two_customers_identifies_neither(tenant: Any) -> No
     assert await tenant.account("2110") == -5000
 
 
+async def test_erasing_a_customer_takes_no_money_back(tenant: Any) -> None:
+    customer = tenant.customer("DE1")
+    await tenant.feed(customer, tenant.invoice("INV100001", 5000, customer.customer_id))
+    await tenant.feed(tenant.payment(5000, "thanks", payer="DE1"))
+    await tenant.feed(tenant.customer(customer_id=customer.customer_id, status="anonymised"))
+    await tenant.feed(tenant.invoice("INV100002", 70, customer.customer_id))
+    assert list((await tenant.open_items()).values()) == [70]
+
+
 async def test_a_named_customer_is_known_once_we_hear_of_it(tenant: Any) -> None:
     customer = tenant.customer()
     await tenant.feed(tenant.payment(5000, customer_id=customer.customer_id))

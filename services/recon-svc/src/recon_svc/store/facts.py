@@ -1,7 +1,6 @@
 """Facts in, set by set. A fact that is there already is left alone; of states the newest wins."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -14,14 +13,6 @@ from billing_shared.contracts.invoice import (
 )
 from billing_shared.contracts.payment import PaymentReceived, PaymentReversed, StatementImported
 from billing_shared.postgres import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Which customers were news: heard of for the first time, or in a newer state."""
-
-    first: frozenset[UUID]
-    updated: frozenset[UUID]
 
 
 async def save_invoices(
@@ -209,8 +200,8 @@ async def save_customers(
     tenant_id: UUID,
     now: datetime,
     customers: Sequence[tuple[int, CustomerUpdated]],
-) -> Taken:
-    """Keep the newest state of each customer (given with its sequence)."""
+) -> frozenset[UUID]:
+    """Keep the newest state of each customer (given with its sequence). Returns the new ones."""
     rows = await conn.fetch(
         """
         insert into customer_copy as c (tenant_id, customer_id, sequence, status, name,
@@ -231,10 +222,27 @@ async def save_customers(
         [c.name for _, c in customers],
         [c.external_ref for _, c in customers],
     )
-    return Taken(
-        first=frozenset(row["customer_id"] for row in rows if row["is_first"]),
-        updated=frozenset(row["customer_id"] for row in rows),
+    return frozenset(row["customer_id"] for row in rows if row["is_first"])
+
+
+async def take_accounts_from(
+    conn: Connection, tenant_id: UUID, active: Sequence[tuple[int, CustomerUpdated]]
+) -> frozenset[UUID]:
+    """Which of these active states (given with their sequences) are the newest of their customer,
+    so that its accounts are theirs."""
+    rows = await conn.fetch(
+        """
+        update customer_copy c set accounts_sequence = f.sequence
+          from unnest($2::uuid[], $3::bigint[]) f (customer_id, sequence)
+         where c.tenant_id = $1 and c.customer_id = f.customer_id
+           and c.accounts_sequence < f.sequence
+        returning c.customer_id
+        """,
+        tenant_id,
+        [c.customer_id for _, c in active],
+        [sequence for sequence, _ in active],
     )
+    return frozenset(row["customer_id"] for row in rows)
 
 
 async def replace_payer_accounts(

@@ -314,6 +314,7 @@ async def test_details_that_add_up_become_payments(bank: Any, camt: Any) -> None
     assert [payment["amount_minor"] for payment in payments] == [100, 200, 300]
 
 
+@pytest.mark.slow
 async def test_ten_thousand_entries_in_one_file(bank: Any, camt: Any) -> None:
     entries = [camt.entry("1.00", text=f"invoice {n % 5000}", ref=None) for n in range(10_000)]
     data = camt.file(camt.statement(entries, "0.00", "10000.00"))

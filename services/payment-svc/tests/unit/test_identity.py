@@ -102,7 +102,7 @@ drawn_windows = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(drawn_entries, drawn_windows, st.randoms())
 def test_overlapping_windows_in_any_order_give_each_entry_once(
     entries: list[Entry], windows: list[list[int]], random: object

@@ -54,6 +54,7 @@ def test_the_house_keeps_its_rules(copy):
         ("rooms", "payment_svc/usecases/high.py", "import payment_svc.api"),
         ("rooms", "notify_svc/domain/low.py", "import notify_svc.gateways"),
         ("rooms", "recon_svc/utils.py", "x = 1"),
+        ("rooms", "payment_svc/api/wired.py", "import payment_svc.settings"),
         ("services", "invoice_svc/store/nosy.py", "import recon_svc.domain"),
         ("services", "billing_shared/nosy.py", "import notify_svc.domain"),
         ("pure", "recon_svc/domain/waits.py", "import asyncio"),

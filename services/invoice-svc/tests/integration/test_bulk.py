@@ -49,6 +49,7 @@ async def test_good_lines_are_issued_and_bad_ones_answered_in_place(caller):
         "totals-mismatch",
         "invalid",
     ]
+    assert answers[1]["detail"] == "the line is not JSON"
     assert answers[7]["errors"][0]["field"] == "lines[0].net_minor"
     assert taken["invoice_id"] in answers[6]["detail"]
     assert len(await caller.events("invoice-issued")) == 3

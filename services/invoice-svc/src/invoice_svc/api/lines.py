@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from billing_shared.errors import BillingError, FieldError, Invalid
+from billing_shared.errors import BillingError, FieldError, Invalid, Malformed
 from billing_shared.http import ndjson
 from billing_shared.problems import field_error, from_validation
 
@@ -30,12 +30,19 @@ async def read_lines(
         try:
             parsed.append((number, command(body.model_validate_json(line))))
         except ValidationError as error:
-            parsed.append((number, from_validation(error.errors(include_url=False))))
+            parsed.append((number, _unreadable(error)))
         except BillingError as error:
             parsed.append((number, error))
     if not parsed:
         raise Invalid("invalid", "the body has no lines", [FieldError("body", "has no lines")])
     return parsed
+
+
+def _unreadable(error: ValidationError) -> BillingError:
+    refused = from_validation(error.errors(include_url=False))
+    if isinstance(refused, Malformed):
+        return Malformed("malformed", "the line is not JSON")
+    return refused
 
 
 def commands(parsed: Sequence[tuple[int, Command | BillingError]]) -> list[Command]:

@@ -15,7 +15,11 @@ import pytest
 from billing_local.embedded_broker import EmbeddedBroker
 from billing_local.embedded_postgres import EmbeddedPostgres
 from billing_local.ports import claim_ports
+from billing_shared.telemetry import configure_logs
 from billing_shared.testing.database import Databases, ServiceDatabase
+
+# As services log: the library's own default paints tracebacks with all locals, which takes seconds.
+configure_logs("test", "warning")
 
 
 @pytest.fixture(scope="session")

@@ -72,8 +72,17 @@ class Batches:
                 if self._inbox.is_chance(error):
                     raise
                 if isinstance(error, BillingError) or attempt == MAX_ATTEMPTS:
-                    _log.exception("record_given_up", topic=record.topic, event_id=record.record_id)
-                    await self._bury(record, places, Verdict.of(error, attempt))
+                    verdict = Verdict.of(error, attempt)
+                    # A BillingError says all by its code; anything else is a bug to be found.
+                    trace = None if isinstance(error, BillingError) else error
+                    _log.error(
+                        "record_given_up",
+                        topic=record.topic,
+                        event_id=str(record.record_id),
+                        code=verdict.code,
+                        exc_info=trace,
+                    )
+                    await self._bury(record, places, verdict)
                     return
             await asyncio.sleep(ALONE_SECONDS * attempt)
 

@@ -15,7 +15,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from notify_svc.domain.delivery import Outcome
 from notify_svc.domain.endpoint import Endpoint, parse_endpoint
-from notify_svc.gateways.mail import MailGateway, Relay, SmtpMailGateway
+from notify_svc.gateways.mail import MailGateway, SmtpMailGateway
+from notify_svc.gateways.mail_relay import Relay
 from notify_svc.gateways.webhook import HttpWebhookGateway, WebhookGateway
 
 HOOK_TIMEOUT_SECONDS = 0.5
@@ -181,9 +182,11 @@ class FakeRelay:
 class RealRelay:
     """aiosmtpd on loopback."""
 
+    relay: Relay
     gateway: SmtpMailGateway
     behaviour: MailBehaviour = "ok"
     taken: list[Taken] = field(default_factory=list)
+    connections: list[SMTP] = field(default_factory=list)
 
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Any
@@ -211,17 +214,25 @@ async def real_relay() -> AsyncIterator[RealRelay]:
         session = SMTP(world)
         if world.behaviour == "down":
             return asyncio.Protocol()
+        world.connections.append(session)
         return session  # type: ignore[no-any-return]
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(protocol, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     relay = Relay("127.0.0.1", port, "billing@seller.example", security="none")
-    world = RealRelay(SmtpMailGateway(relay, timeout_seconds=MAIL_TIMEOUT_SECONDS))
+    world = RealRelay(relay, SmtpMailGateway(relay, timeout_seconds=MAIL_TIMEOUT_SECONDS))
     try:
         yield world
     finally:
+        await world.gateway.close()
         server.close()
+
+
+@pytest.fixture
+async def smtp_server() -> AsyncIterator[RealRelay]:
+    async with real_relay() as world:
+        yield world
 
 
 @pytest.fixture(params=["real", "fake"])

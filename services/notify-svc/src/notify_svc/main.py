@@ -26,9 +26,10 @@ async def sender(worker: Worker) -> None:
     settings = worker.settings
     assert isinstance(settings, NotifySettings)
     webhook = HttpWebhookGateway(settings.webhook_allowed_private)
+    mail = SmtpMailGateway(settings.relay())
     outside = Outside(
         webhook=webhook,
-        mail=SmtpMailGateway(settings.relay()),
+        mail=mail,
         mail_sender=settings.mail_sender,
         box=settings.secret_box(),
         real_now=SystemClock().now,
@@ -37,6 +38,7 @@ async def sender(worker: Worker) -> None:
         await Sender(worker.pool, worker.clock, outside).run(worker.stop)
     finally:
         await webhook.close()
+        await mail.close()
 
 
 SERVICE = Service(

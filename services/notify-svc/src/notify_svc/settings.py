@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from billing_shared.settings import ServiceSettings
 from notify_svc.domain.letter import deliverable
 from notify_svc.domain.signing import SecretBox
-from notify_svc.gateways.mail import Relay
+from notify_svc.gateways.mail_relay import Relay
 
 LOCAL_SENDER = "billing@localhost.localdomain"
 

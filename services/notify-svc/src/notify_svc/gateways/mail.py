@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
-from typing import Literal, Protocol
+from typing import Protocol
 
 import aiosmtplib
 
 from notify_svc.domain.delivery import MAX_DETAIL_LENGTH, Outcome
+from notify_svc.gateways.mail_relay import TIMEOUT_SECONDS, Connections, Relay
 
-#: For each step of the conversation with the relay.
-TIMEOUT_SECONDS = 20.0
 #: For the whole of it; must end before the sender's lease does.
 TOTAL_TIMEOUT_SECONDS = 60.0
 
@@ -26,21 +25,9 @@ class MailGateway(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Relay:
-    """Where mails are handed in. `sender` is the envelope's address, to which bounces go."""
-
-    host: str
-    port: int
-    sender: str
-    security: Literal["none", "starttls", "tls"] = "starttls"
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-
 class SmtpMailGateway:
-    """One connection per mail. Until the text is handed over, a failure certainly sent nothing;
-    from then on, no answer means that nobody knows."""
+    """Until the text is handed over, a failure certainly sent nothing; from then on, no answer
+    means that nobody knows."""
 
     def __init__(
         self,
@@ -50,33 +37,23 @@ class SmtpMailGateway:
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._relay = relay
-        self._tls = tls
-        self._timeout_seconds = timeout_seconds
+        self._connections = Connections(relay, tls=tls, timeout_seconds=timeout_seconds)
+
+    async def close(self) -> None:
+        await self._connections.close()
 
     async def send(self, message: EmailMessage, recipients: Sequence[str]) -> Outcome:
-        client = aiosmtplib.SMTP(
-            hostname=self._relay.host,
-            port=self._relay.port,
-            use_tls=self._relay.security == "tls",
-            start_tls=self._relay.security == "starttls",
-            tls_context=self._tls,
-            username=self._relay.username,
-            password=self._relay.password,
-            timeout=self._timeout_seconds,
-        )
         handover = _Handover()
         try:
-            async with asyncio.timeout(TOTAL_TIMEOUT_SECONDS):
-                await client.connect()
+            async with asyncio.timeout(TOTAL_TIMEOUT_SECONDS), self._connections.borrow() as client:
                 return await self._converse(client, message, recipients, handover)
         except aiosmtplib.SMTPResponseException as error:
-            return _refused(error.code, error.message, handover.refused)
+            # What is said before the text is about us (login, sender), and ours to repair.
+            return _refused(error.code, error.message, about_mail=handover.is_begun)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             if handover.is_begun:
                 return Outcome("unknown", f"no answer to the text: {type(error).__name__}")
             return Outcome("failed", f"cannot reach the relay: {type(error).__name__}")
-        finally:
-            client.close()
 
     async def _converse(
         self,
@@ -93,8 +70,7 @@ class SmtpMailGateway:
                 handover.refused.append(error.code)
         if len(handover.refused) == len(recipients):
             # One that may be taken later keeps the mail alive for all.
-            code = min(handover.refused)
-            return _refused(code, "no address was taken", handover.refused)
+            return _refused(min(handover.refused), "no address was taken", about_mail=True)
         handover.is_begun = True
         response = await client.data(message.as_bytes(policy=SMTP_POLICY))
         taken = len(recipients) - len(handover.refused)
@@ -110,15 +86,14 @@ class _Handover:
     refused: list[int] = field(default_factory=list)
 
 
-def _refused(code: int, text: str, refused: Sequence[int]) -> Outcome:
-    """5xx about addresses or text is for good; 5xx about us (login, sender) is ours to repair."""
-    about_mail = code in (550, 551, 552, 553, 554) or bool(refused)
+def _refused(code: int, text: str, *, about_mail: bool) -> Outcome:
+    """A 5xx about the mail or its addresses is for good."""
     return Outcome(
         "failed",
         f"the relay answered {code}",
         code,
         _printable(text),
-        is_final=code >= 500 and about_mail,
+        is_final=about_mail and code >= 500,
     )
 
 

@@ -209,8 +209,10 @@ def _principal(claims: dict[str, Any]) -> Principal:
     roles, scope = claims.get("roles", []), claims.get("scope", "")
     if not (isinstance(roles, list) and all(isinstance(role, str) for role in roles)):
         raise _refused("claim roles must be a list of strings")
-    if not isinstance(scope, str) or not isinstance(client_id, str) or not client_id:
+    if not isinstance(scope, str) or not isinstance(client_id, str):
         raise _refused("claims scope and client_id must be strings")
+    if not (subject and client_id):
+        raise _refused("claims sub and client_id must not be empty")
     try:
         tenant_id = UUID(claims["tenant"])
     except (ValueError, TypeError, AttributeError) as error:

@@ -140,7 +140,7 @@ CODES: dict[str, Code] = {
     "totals-mismatch": Code(422, "The totals given are not what the lines come to"),
     "negative-total": Code(422, "A document cannot be negative; issue a credit note"),
     "tax-rule": Code(422, "The tax category does not allow this (EN 16931)"),
-    "line-refused": Code(422, "atomic=true: nothing was done, for a line was refused"),
+    "line-refused": Code(422, "Nothing was done (atomic=true), for a line was refused"),
     "event-too-large": Code(413, "The document is too large to be published"),
     # Bank
     "unknown-account": Code(

@@ -194,6 +194,8 @@ def merge(
 
 
 def _fitting(path: str, default: Any, value: Any) -> Any:
+    if isinstance(default, Mapping) and isinstance(value, Mapping):
+        return merge(default, default, value, f"{path}.")
     if type(value) is not type(default):
         raise _invalid(path, f"must be of type {type(default).__name__}")
     if isinstance(value, int) and not isinstance(value, bool) and value < 0 <= default:

@@ -3,6 +3,7 @@
 Input values are never echoed: a problem names the field and the rule it broke.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import orjson
 import structlog
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from billing_shared.errors import (
@@ -101,10 +103,20 @@ def render(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         code = _CODE_OF_STATUS.get(error.status_code, "malformed")
         detail = error.detail if isinstance(error.detail, str) else code
-        extra = {k: v for k, v in (error.headers or {}).items() if k.lower() != "content-length"}
+        extra = {"Allow": _allowed(request)} if error.status_code == 405 else None
         return problem(error.status_code, code, detail, instance=request.url.path, extra=extra)
     log.error("http.failed", path=request.url.path, exc_info=error)
     return problem(500, "internal", "something broke on our side", instance=request.url.path)
+
+
+def _allowed(request: Request) -> str:
+    """Every method of this path; Starlette names those of one route only."""
+    matching = (
+        route.methods or ()
+        for route in iter_route_contexts(request.app.routes)
+        if re.fullmatch(getattr(route, "path_regex", ""), request.url.path)
+    )
+    return ", ".join(sorted(set().union(*matching)))
 
 
 def as_billing_error(error: BaseException) -> BillingError | None:

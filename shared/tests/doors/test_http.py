@@ -55,6 +55,11 @@ async def test_every_error_is_a_problem(api: Api, method, path, send, status, co
     check_problem(answer, status, code)
 
 
+async def test_a_wrong_method_is_told_the_right_ones(api: Api):
+    answer = await api.acting("clerk").delete("/v1/customers")
+    assert answer.headers["Allow"] == "GET, POST"
+
+
 @pytest.mark.parametrize("body", [b"{", b'{"name": "a"', b"\xff\xfe", b"[" * 100_000])
 async def test_a_body_that_is_not_json_is_malformed(api: Api, body):
     answer = await api.acting("clerk").post(

@@ -30,7 +30,7 @@ async def put_seller(
         return old
     elif version is None:
         raise PreconditionRequired(
-            "if-match-missing", "the seller exists: say which version you change"
+            "precondition-required", "the seller exists: say which version you change"
         )
     elif version != old.version:
         raise Stale("stale", f"the seller is at version {old.version}")

@@ -15,10 +15,12 @@ from billing_shared.context import Actor, Context
 from billing_shared.contracts import Envelope, Event
 from billing_shared.contracts.envelope import Terms
 from billing_shared.contracts.invoice import (
+    Address,
     CreditNoteIssued,
     CustomerUpdated,
     InvoiceIssued,
     InvoiceVoided,
+    SellerUpdated,
 )
 from billing_shared.contracts.payment import (
     Payer,
@@ -136,6 +138,17 @@ class Tenant:
 
     async def codes(self) -> list[str]:
         return sorted(code for code, _, _ in await self.discrepancies())
+
+    def seller(self, time_zone: str = "Europe/Berlin") -> SellerUpdated:
+        return SellerUpdated(
+            seller_id=self.tenant_id,
+            name="Acme",
+            address=Address(lines=["Street 1"], postal_code="10115", city="Berlin", country="DE"),
+            country="DE",
+            tax_ids=[],
+            time_zone=time_zone,
+            base_currency="EUR",
+        )
 
     def customer(self, *accounts: str, **changes: Any) -> CustomerUpdated:
         return CustomerUpdated(

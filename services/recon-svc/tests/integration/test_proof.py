@@ -1,12 +1,19 @@
 """The books prove themselves, and stop when they cannot."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
+from billing_shared.clock import SettableClock
+from billing_shared.jobs import JobContext
 from billing_shared.postgres import transaction
+from recon_svc.events import schedule
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 async def _books_of_one_invoice(desk: Any) -> tuple[Any, Any]:
@@ -152,3 +159,14 @@ async def test_replaying_every_decision_gives_the_same(desk: Any) -> None:
         replayed = (await client.get(f"/v1/decisions/{row['decision_id']}/replay")).json()
         assert replayed["inputs_are_intact"]
         assert replayed["outcome_is_identical"]
+
+
+async def test_what_waits_is_measured_over_all_tenants(desk: Any, another_tenant: Any) -> None:
+    for tenant in (desk, another_tenant()):
+        await tenant.feed(tenant.seller(), tenant.payment(700, "who knows"))
+    await schedule.measure(JobContext(desk.pool, SettableClock(NOW), None, NOW.date()))
+    sample = REGISTRY.get_sample_value
+    assert sample("billing_discrepancies_open", {"code": "UNKNOWN_PAYER"}) == 2
+    assert sample("billing_discrepancies_open", {"code": "OVER_PAY"}) == 0
+    assert sample("billing_unapplied_minor", {"currency": "EUR"}) == 1400
+    assert sample("billing_books_broken") == 0

@@ -1,5 +1,6 @@
 """What the facts of the other services do to the books."""
 
+import asyncio
 from datetime import date
 from typing import Any
 
@@ -227,3 +228,17 @@ async def test_twins_are_found_though_the_first_is_at_rest(tenant: Any) -> None:
     await tenant.feed(tenant.payment(5000, "INV100001", payer="DE1"))
     await tenant.feed(tenant.payment(5000, "thanks", payer="DE1", value_on=date(2026, 2, 12)))
     assert await tenant.codes() == ["DUPLICATE_PAYMENT"]
+
+
+async def test_two_transactions_never_give_the_same_item_away(tenant: Any) -> None:
+    customer = tenant.customer()
+    invoice = tenant.invoice("INV100001", 5000, customer.customer_id)
+    await tenant.feed(customer, invoice)
+    await asyncio.gather(
+        *(tenant.feed(tenant.payment(5000, "INV100001")) for _ in range(4)),
+        tenant.feed(tenant.void(invoice)),
+    )
+    assert await tenant.open_items() == {}
+    assert await tenant.account("1100") == 0
+    assert await tenant.account("2100") + await tenant.account("2110") == -20000
+    assert (await tenant.codes()).count("CLOSED_REFERENCE") == 4

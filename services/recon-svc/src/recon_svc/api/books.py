@@ -79,13 +79,15 @@ async def list_journals(
     page: Paged,
     payment_id: UUID | None = None,
     invoice_id: UUID | None = None,
+    customer_id: UUID | None = None,
 ) -> Response:
-    """Journals in the order they were recorded; of one payment or invoice, if it is given."""
+    """Journals in the order they were recorded; of a payment, invoice or customer, if given."""
     async with door.read() as (conn, context):
         rows = await ledger_reads.journals(
             conn,
             context.tenant_id,
-            payment_id or invoice_id,
+            fact=payment_id or invoice_id,
+            customer_id=customer_id,
             after=page.after,
             updated_after=page.updated_after,
             limit=page.limit,
@@ -105,12 +107,18 @@ async def add_proof(door: Annotated[Door, may("proofs:write")]) -> Response:
 
 
 @router.get("/v1/proofs", response_model=Listed[ProofView])
-async def list_proofs(door: Annotated[Door, may("proofs:read")], page: Paged) -> Listed[ProofView]:
+async def list_proofs(
+    *,
+    door: Annotated[Door, may("proofs:read")],
+    page: Paged,
+    state: Literal["proved", "broken"] | None = None,
+) -> Listed[ProofView]:
     """Proofs, oldest first."""
     async with door.read() as (conn, context):
         rows = await proofs.listed(
             conn,
             context.tenant_id,
+            state=state,
             after=page.after,
             updated_after=page.updated_after,
             limit=page.limit,

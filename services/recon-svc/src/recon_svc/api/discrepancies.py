@@ -22,6 +22,10 @@ router = APIRouter(tags=["discrepancies"])
 MAX_PARTS = 200
 
 
+def _example(body: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [body]})
+
+
 class Suggested(wire.View):
     """What we would do about it, and why."""
 
@@ -96,20 +100,13 @@ class PartBody(wire.Request):
 class ApplyBody(wire.Request):
     """Put the held money on invoices."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "action": "apply",
-                    "reason": "the customer named the invoice on the phone",
-                    "allocations": [
-                        {
-                            "invoice_id": "0198f6a0-5a10-7a40-9f5e-0b1f1d3c2b1a",
-                            "amount_minor": 11900,
-                        }
-                    ],
-                }
-            ]
+    model_config = _example(
+        {
+            "action": "apply",
+            "reason": "the customer named the invoice on the phone",
+            "allocations": [
+                {"invoice_id": "0198f6a0-5a10-7a40-9f5e-0b1f1d3c2b1a", "amount_minor": 11900}
+            ],
         }
     )
 
@@ -128,6 +125,14 @@ class UnapplyBody(wire.Request):
     A cash discrepancy knows its payment, an item discrepancy its invoice: name the other one.
     """
 
+    model_config = _example(
+        {
+            "action": "un-apply",
+            "reason": "meant for another invoice",
+            "payment_id": "0198f6a0-5a10-7a40-9f5e-0b1f1d3c2b1a",
+        }
+    )
+
     action: Literal["un-apply"]
     reason: wire.Reason
     payment_id: UUID | None = None
@@ -141,6 +146,8 @@ class UnapplyBody(wire.Request):
 
 class KeepBody(wire.Request):
     """Keep held money as the customer's credit: all of it unless an amount is given."""
+
+    model_config = _example({"action": "keep-on-account", "reason": "the customer asked for it"})
 
     action: Literal["keep-on-account"]
     reason: wire.Reason
@@ -159,6 +166,8 @@ class KeepBody(wire.Request):
 class AcceptBody(wire.Request):
     """Accept that the rest, or part of it, will not be paid; up to the limit of the role."""
 
+    model_config = _example({"action": "accept-short", "reason": "bank charges, not worth it"})
+
     action: Literal["accept-short"]
     reason: wire.Reason
     amount_minor: wire.PositiveMinor | None = None
@@ -169,6 +178,8 @@ class AcceptBody(wire.Request):
 
 class DismissBody(wire.Request):
     """Sign an item discrepancy off: it is seen, and nothing is to be done."""
+
+    model_config = _example({"action": "dismiss", "reason": "the rest is being collected"})
 
     action: Literal["dismiss"]
     reason: wire.Reason

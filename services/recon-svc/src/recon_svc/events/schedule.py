@@ -1,4 +1,4 @@
-"""What recon-svc does by the clock: proving the books."""
+"""What recon-svc does by the clock: proving the books, and measuring what waits for people."""
 
 from typing import Literal
 
@@ -7,9 +7,11 @@ from billing_shared.ids import new_id
 from billing_shared.jobs import Daily, Every, Job, JobContext
 from billing_shared.postgres import transaction
 from recon_svc.store import books
+from recon_svc.usecases.measure_backlog import measure_backlog
 from recon_svc.usecases.prove_books import prove_books
 
 PROVE_SECONDS = 60
+MEASURE_SECONDS = 30
 NIGHT_HOUR = 2
 
 
@@ -21,6 +23,11 @@ async def prove_newest(job: JobContext) -> None:
 async def prove_all(job: JobContext) -> None:
     """Prove everything, broken books too."""
     await _prove(job, "full")
+
+
+async def measure(job: JobContext) -> None:
+    """Open discrepancies, held money and broken books, as metrics."""
+    await measure_backlog(job.pool)
 
 
 async def _prove(job: JobContext, kind: Literal["incremental", "full"]) -> None:
@@ -38,5 +45,6 @@ async def _prove(job: JobContext, kind: Literal["incremental", "full"]) -> None:
 
 JOBS = (
     Job("prove-newest", Every(PROVE_SECONDS), prove_newest, per_tenant=True),
+    Job("measure-backlog", Every(MEASURE_SECONDS), measure),
     Job("prove-all", Daily(NIGHT_HOUR), prove_all, per_tenant=True),
 )

@@ -62,13 +62,15 @@ class TrialRow:
 async def journals(
     conn: Connection,
     tenant_id: UUID,
-    fact: UUID | None,
     *,
+    fact: UUID | None,
+    customer_id: UUID | None,
     after: tuple[datetime, UUID] | None,
     updated_after: datetime | None,
     limit: int,
 ) -> list[JournalRow]:
-    """Journals in the order they were recorded; with `fact`, those that book or concern it."""
+    """Journals in the order they were recorded; with `fact`, those that book or concern it,
+    with `customer_id`, those on accounts of that customer."""
     rows = await conn.fetch(
         """
         select j.journal_id, j.journal_no, j.kind, j.subject_id, j.against_id, j.currency,
@@ -83,6 +85,7 @@ async def journals(
            and ($2::timestamptz is null or (j.recorded_at, j.journal_id) > ($2, $3::uuid))
            and ($4::timestamptz is null or j.recorded_at > $4)
            and ($6::uuid is null or j.subject_id = $6 or j.against_id = $6)
+           and ($7::uuid is null or j.customer_id = $7)
          order by j.recorded_at, j.journal_id limit $5
         """,
         tenant_id,
@@ -90,6 +93,7 @@ async def journals(
         updated_after,
         limit,
         fact,
+        customer_id,
     )
     return [
         JournalRow(

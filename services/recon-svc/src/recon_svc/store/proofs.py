@@ -215,6 +215,7 @@ async def listed(
     conn: Connection,
     tenant_id: UUID,
     *,
+    state: str | None,
     after: tuple[datetime, UUID] | None,
     updated_after: datetime | None,
     limit: int,
@@ -226,12 +227,14 @@ async def listed(
          where tenant_id = $1
            and ($2::timestamptz is null or (proved_at, proof_id) > ($2, $3::uuid))
            and ($4::timestamptz is null or proved_at > $4)
+           and ($6::text is null or state = $6)
          order by proved_at, proof_id limit $5
         """,  # noqa: S608 - the columns are ours
         tenant_id,
         *(after or (None, None)),
         updated_after,
         limit,
+        state,
     )
     return [Proof(**row) for row in rows]
 

@@ -4,11 +4,11 @@ import asyncio
 import random
 
 LOW_SECONDS = 0.2
-HIGH_SECONDS = 15.0
+HIGH_SECONDS = 10.0
 
 
 class Backoff:
-    """Doubles from 0.2 to 15 seconds, with jitter so that processes do not march in step."""
+    """Doubles from 0.2 to 10 seconds, with jitter so that processes do not march in step."""
 
     def __init__(self, low: float = LOW_SECONDS, high: float = HIGH_SECONDS) -> None:
         self._low = low

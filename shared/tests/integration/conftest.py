@@ -100,16 +100,22 @@ async def make_effects(admin_dsn: str, schema: str) -> None:
     await conn.close()
 
 
-async def make_pair(service_database, bootstrap: str) -> Pair:
-    producer = await service_database("invoice-svc", "billing_shared")
-    consumer = await service_database("recon-svc", "billing_shared")
-    await make_effects(consumer.admin_dsn, "recon")
-    here = Broker(bootstrap, topic_prefix=f"t{new_id().hex[-12:]}-", is_embedded=True)
-    return Pair(producer, consumer, here)
+@pytest.fixture
+def make_pair():
+    """`await make_pair(service_database, bootstrap)`."""
+
+    async def make(service_database, bootstrap: str) -> Pair:
+        producer = await service_database("invoice-svc", "billing_shared")
+        consumer = await service_database("recon-svc", "billing_shared")
+        await make_effects(consumer.admin_dsn, "recon")
+        here = Broker(bootstrap, topic_prefix=f"t{new_id().hex[-12:]}-", is_embedded=True)
+        return Pair(producer, consumer, here)
+
+    return make
 
 
 @pytest.fixture
-async def pair(service_database, broker) -> Pair:
+async def pair(make_pair, service_database, broker) -> Pair:
     made = await make_pair(service_database, broker)
     await create_topics(broker, [made.broker.topic("invoice-voided")])
     return made
@@ -127,7 +133,7 @@ def own_broker(server_folder) -> Iterator[EmbeddedBroker]:
 
 
 @pytest.fixture
-async def fragile_pair(service_database, own_broker) -> Pair:
+async def fragile_pair(make_pair, service_database, own_broker) -> Pair:
     """A pair on `own_broker`, whose topics the test makes."""
     return await make_pair(service_database, own_broker.bootstrap)
 

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+import asyncpg
 import pytest
 
 from billing_shared.ids import new_id
@@ -123,3 +124,28 @@ async def test_another_tenant_sees_nothing(desk: Any, path: str) -> None:
     body = (await stranger.get(f"/v1/{path}")).json()
     assert body.get("items", body.get("rows", body.get("lines"))) == []
     assert (await desk.api.anonymous().get(f"/v1/{path}")).status_code == 401
+
+
+async def test_the_database_alone_keeps_tenants_apart(tenant: Any, another_tenant: Any) -> None:
+    customer = tenant.customer("DE1")
+    invoice = tenant.invoice("INV100001", 5000, customer.customer_id)
+    await tenant.feed(tenant.seller(), customer, invoice, tenant.payment(4000, "INV100001"))
+    await tenant.feed(tenant.credit_note(invoice, 100), tenant.reversal(5), tenant.void(invoice))
+    # The worker has to find its work across tenants in the tables of the plumbing, not in ours.
+    tables = await tenant.fetch(
+        "select tablename from pg_policies where schemaname = 'recon' "
+        "group by 1 having array_agg(policyname::text) = '{own_tenant}'"
+    )
+    own: list[int] = []
+    strange: list[int] = []
+    stranger = another_tenant()
+    for name in sorted(row["tablename"] for row in tables):
+        count = f"select count(*) as rows from {name}"
+        own.append((await tenant.fetch(count))[0]["rows"])
+        strange.append((await stranger.fetch(count))[0]["rows"])
+        update = f"update {name} set tenant_id = '{stranger.tenant_id}'"
+        if own[-1]:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await tenant.fetch(update)
+    assert sum(own) > 30
+    assert set(strange) == {0}

@@ -55,7 +55,6 @@ async def test_relay_killed_between_ack_and_delete(pair, group, handlers):
     invoice = new_id()
     ids = await pair.publish([a_void(invoice) for _ in range(20)])
     script = str(HERE / "relay_that_dies.py")
-    here = pair.broker
     killed = await asyncio.to_thread(
         subprocess.run,
         [

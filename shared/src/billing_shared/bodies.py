@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope
 from billing_shared.errors import FieldError, Invalid, TooLarge
 
 MAX_JSON_BYTES = 1 << 20
-MAX_NDJSON_BYTES = 64 << 20
+MAX_NDJSON_BYTES = 16 << 20
 MAX_NDJSON_LINES = 20_000
 MAX_LINE_BYTES = 256 << 10
 MAX_FILE_BYTES = 64 << 20

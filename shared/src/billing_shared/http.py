@@ -21,6 +21,7 @@ from billing_shared.bodies import ndjson, read_file
 from billing_shared.doors import Change, Door, Resources, may
 from billing_shared.edge import Edge
 from billing_shared.errors import BillingError
+from billing_shared.metrics import IDEMPOTENT_REPLAYS
 from billing_shared.openapi import complete
 from billing_shared.problems import render
 
@@ -88,6 +89,7 @@ def _check_door(route: RouteContext) -> None:
         raise ValueError(f"route {route.path} changes something, but asks only for {scope}")
 
 
-async def _answer_again(_: Request, error: Exception) -> Response:
+async def _answer_again(request: Request, error: Exception) -> Response:
     assert isinstance(error, idempotency.Replayed)
+    IDEMPOTENT_REPLAYS.labels(request.app.state.resources.service).inc()
     return error.response

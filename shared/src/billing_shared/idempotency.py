@@ -19,7 +19,6 @@ from billing_shared.postgres import Connection
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
 MAX_KEY_CHARACTERS = 255
-KEEP_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +97,3 @@ async def keep(conn: Connection, key: Key, response: Response) -> None:
         headers,
         bytes(response.body),
     )
-
-
-async def forget_old(conn: Connection, before: datetime) -> None:
-    """Delete one tenant's keys that were taken before an instant."""
-    await conn.execute("delete from idempotency_key where created_at < $1", before)

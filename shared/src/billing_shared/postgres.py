@@ -95,7 +95,13 @@ async def open_pool(dsn: str, *, name: str, size: int) -> Pool:
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
         server_settings=session_settings(name),
+        reset=_nothing_to_reset,
     )
+
+
+async def _nothing_to_reset(_: Connection) -> None:
+    """Pooled connections hold no session state (settings are set per transaction), so the round
+    trip of RESET ALL after each transaction is saved."""
 
 
 async def open_session(dsn: str, *, name: str) -> "asyncpg.Connection[asyncpg.Record]":

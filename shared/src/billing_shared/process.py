@@ -5,7 +5,6 @@ and a thread exits hard when that takes too long.
 """
 
 import asyncio
-import hashlib
 import os
 import signal
 import socket
@@ -20,11 +19,10 @@ import structlog
 import uvicorn
 import uvloop
 from fastapi import APIRouter
+from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from billing_shared.audit_chain import sealer
-from billing_shared.auth import KeySet, Verifier, from_file, from_url
-from billing_shared.broker import Broker
 from billing_shared.clock import Clock, SettableClock, SystemClock
 from billing_shared.consumer import Consumer
 from billing_shared.doors import Resources
@@ -33,12 +31,14 @@ from billing_shared.housekeeping import HOUSEKEEPING
 from billing_shared.http import create_app
 from billing_shared.inbox import Handlers
 from billing_shared.jobs import Job, JobRunner
+from billing_shared.measures import measures
 from billing_shared.metrics import EVENT_LOOP_LAG, POOL_IN_USE
 from billing_shared.operations import operations
 from billing_shared.operator_requests import OperatorRequests
 from billing_shared.postgres import Pool, close_pool, open_pool
 from billing_shared.relay import Relay
 from billing_shared.settings import ServiceSettings
+from billing_shared.wiring import broker_of, cursor_secret_of, dsn_of, verifier_of
 
 Role = Literal["api", "worker", "all"]
 
@@ -166,8 +166,8 @@ class Process:
         settings, name = self._settings, self._service.name
         pool = await self._pool(settings.worker_database_url, "worker")
         self._health.need_database(pool)
-        broker, dsn = broker_of(settings), _dsn(settings.worker_database_url)
-        jobs = (sealer(name), *HOUSEKEEPING, *self._service.jobs)
+        broker, dsn = broker_of(settings), dsn_of(settings.worker_database_url)
+        jobs = (sealer(name), measures(name), *HOUSEKEEPING, *self._service.jobs)
         relay = Relay(dsn, name, broker, wake=wake)
         consumer = Consumer(pool, name, self._service.handlers, broker, self._clock)
         runner = JobRunner(dsn, pool, name, jobs, self._clock)
@@ -187,9 +187,9 @@ class Process:
             loops[getattr(background, "__name__", "background")] = _awaiting(background(worker))
         return [asyncio.create_task(loop, name=title) for title, loop in loops.items()]
 
-    async def _pool(self, dsn: Any, purpose: str) -> Pool:
+    async def _pool(self, dsn: SecretStr | None, purpose: str) -> Pool:
         name = f"{self._service.name} {purpose}"
-        pool = await open_pool(_dsn(dsn), name=name, size=self._settings.pool_size)
+        pool = await open_pool(dsn_of(dsn), name=name, size=self._settings.pool_size)
         self._pools.append(pool)
         gauge = POOL_IN_USE.labels(self._service.name, purpose)
         gauge.set_function(lambda: pool.get_size() - pool.get_idle_size())
@@ -205,12 +205,6 @@ class Process:
 
 async def _awaiting(work: Awaitable[None]) -> None:
     await work
-
-
-def _dsn(setting: Any) -> str:
-    if setting is None:
-        raise SystemExit("BILLING_DATABASE_URL (api) or BILLING_WORKER_DATABASE_URL is not set")
-    return str(setting.get_secret_value())
 
 
 def exit_hard() -> None:
@@ -257,31 +251,3 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def verifier_of(settings: ServiceSettings) -> Verifier:
-    """Checks tokens against the key set the settings name."""
-    if settings.jwks_file is not None:
-        fetch = from_file(settings.jwks_file)
-    elif settings.jwks_url is not None:
-        fetch = from_url(settings.jwks_url)
-    else:
-        raise SystemExit("BILLING_JWKS_URL or BILLING_JWKS_FILE must be set")
-    return Verifier(KeySet(fetch), settings.issuer)
-
-
-def cursor_secret_of(settings: ServiceSettings) -> bytes:
-    """What signs paging cursors: given, or derived from the address of the database."""
-    if settings.cursor_secret is not None:
-        return settings.cursor_secret.get_secret_value().encode()
-    return hashlib.sha256(b"cursors of " + _dsn(settings.database_url).encode()).digest()
-
-
-def broker_of(settings: ServiceSettings) -> Broker:
-    """Where Kafka is, and how to speak to it."""
-    return Broker(
-        settings.kafka_bootstrap_servers,
-        settings.topic_prefix,
-        is_embedded=settings.profile != "production",
-        connection=settings.kafka_security(),
-    )

@@ -66,6 +66,7 @@ class ServiceSettings(BaseSettings):
     )
     cursor_secret: SecretStr | None = Field(
         None,
+        min_length=32,
         description="signs paging cursors, at least 32 characters, equal in all api processes of a "
         "service; derived from database_url when absent",
     )

@@ -23,10 +23,12 @@ from billing_shared.contracts.invoice import (
     SellerUpdated,
 )
 from billing_shared.contracts.payment import (
+    Movements,
     Payer,
     PaymentReceived,
     PaymentReversed,
     Reference,
+    StatementImported,
 )
 from billing_shared.ids import new_id
 from billing_shared.inbox import Incoming
@@ -203,6 +205,22 @@ class Tenant:
             customer_id=changes.pop("customer_id", None),
             remittance_lines=list(lines),
             references=[Reference(kind=k, value=v) for k, v in changes.pop("references", ())],
+            statement_id=changes.pop("statement_id", None),
+        )
+
+    def statement(self, credits_minor: int) -> StatementImported:
+        return StatementImported(
+            statement_id=new_id(),
+            account="DE00",
+            currency="EUR",
+            opened_on=DAY,
+            closed_on=DAY,
+            opening_minor=0,
+            closing_minor=credits_minor,
+            credits=Movements(count=1, sum_minor=credits_minor),
+            debits=Movements(count=0, sum_minor=0),
+            state="proved",
+            file_sha256="0" * 64,
         )
 
     def reversal(

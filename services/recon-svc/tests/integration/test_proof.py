@@ -68,6 +68,15 @@ async def test_an_altered_entry_names_customer_and_difference(
     assert control["difference_minor"] == 7
 
 
+async def test_a_statement_cannot_have_brought_more_than_the_bank_says(desk: Any) -> None:
+    statement = desk.statement(credits_minor=5000)
+    await desk.feed(statement, desk.payment(3000, "one", statement_id=statement.statement_id))
+    assert (await _prove(desk))["state"] == "proved"
+    await desk.feed(desk.payment(3000, "two", statement_id=statement.statement_id))
+    [found] = (await _prove(desk))["differences"]
+    assert (found["check"], found["difference_minor"]) == ("bank-statement", 1000)
+
+
 async def test_the_minute_proof_looks_at_what_is_new(
     desk: Any, prove_newest: Callable[[], Awaitable[None]], superuser: Any
 ) -> None:

@@ -124,6 +124,16 @@ with moment as (
             group by 1) m using (currency)
      where coalesce(m.minor, 0) <> coalesce(s.minor, 0)
     union all
+    -- a statement cannot have brought more than the bank says it did; less may still be on its way
+    select 'bank-statement', '1010', null, t.currency, t.credits_minor,
+           sum(f.amount_minor)::bigint
+      from statement_fact t
+      join payment_fact f on f.tenant_id = $1 and f.statement_id = t.statement_id
+       and f.currency = t.currency
+     where $3 and t.tenant_id = $1 and t.state = 'proved'
+     group by t.statement_id, t.currency, t.credits_minor
+    having sum(f.amount_minor) > t.credits_minor
+    union all
     select 'payment-terms', null, p.customer_id, p.currency, p.applied_minor + p.on_account_minor,
            coalesce(l.minor, 0)
       from payment_state p

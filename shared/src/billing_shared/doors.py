@@ -1,10 +1,12 @@
 """Doors: what a route gets once its token is checked, and the one transaction behind each."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -15,11 +17,13 @@ from billing_shared.answers import respond, to_json
 from billing_shared.auth import Verifier, require
 from billing_shared.clock import Clock, SystemClock
 from billing_shared.context import Context
-from billing_shared.errors import Malformed, Unavailable
+from billing_shared.errors import Malformed, TooMany, Unavailable
 from billing_shared.postgres import Connection, Pool, transaction
 from billing_shared.roles import ALL_SCOPES, Principal
 
 MAX_REASON_CHARACTERS = 500
+#: Requests of one tenant that one process has in hand at once.
+MAX_PER_TENANT = 64
 REASON_HEADER = "X-Reason"
 
 
@@ -37,6 +41,22 @@ class Resources:
     clock: Clock = field(default_factory=SystemClock)
     pool: "Pool | None" = None
     on_commit: Callable[[], None] = _nothing
+    max_per_tenant: int = MAX_PER_TENANT
+    in_hand: Counter[UUID] = field(default_factory=Counter)
+
+    @contextmanager
+    def admit(self, tenant_id: UUID) -> Iterator[None]:
+        """Count a request of a tenant while it is in hand. TooMany when there are too many, so that
+        one tenant cannot take every connection of this process."""
+        if self.in_hand[tenant_id] >= self.max_per_tenant:
+            raise TooMany("too-many", "too many requests of this tenant at once")
+        self.in_hand[tenant_id] += 1
+        try:
+            yield
+        finally:
+            self.in_hand[tenant_id] -= 1
+            if not self.in_hand[tenant_id]:
+                del self.in_hand[tenant_id]
 
     def ready_pool(self) -> Pool:
         """The pool, or Unavailable."""

@@ -75,9 +75,12 @@ class Edge:
             self._record(scope, status, time.perf_counter() - started_at)
 
     async def _serve(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        if scope["path"].startswith("/v1"):
-            scope["state"]["principal"] = await self._authenticate(headers)
-        await self._app(scope, bound(scope, receive), send)
+        if not scope["path"].startswith("/v1"):
+            await self._app(scope, bound(scope, receive), send)
+            return
+        principal = scope["state"]["principal"] = await self._authenticate(headers)
+        with self._resources.admit(principal.tenant_id):
+            await self._app(scope, bound(scope, receive), send)
 
     async def _authenticate(self, headers: Headers) -> Principal:
         kind, _, token = headers.get("authorization", "").partition(" ")

@@ -98,7 +98,7 @@ def complete(app: FastAPI, scope_of: Callable[[RouteContext], str | None]) -> No
 
 def _complete(operation: dict[str, Any], method: str, scope: str | None) -> None:
     parameters = operation.setdefault("parameters", [])
-    statuses = ["401", "403", "422", "503"]
+    statuses = ["401", "403", "422", "429", "503"]
     if method != "GET":
         parameters.append(_REASON)
         statuses += ["400", "409", "413"]
@@ -125,6 +125,7 @@ _MEANINGS = {
     "413": "Beyond a named limit",
     "422": "A field breaks a rule",
     "428": "If-Match is required",
+    "429": "Slow down; Retry-After says how long",
     "503": "A dependency is away; try again",
 }
 _RESPONSES = {

@@ -156,6 +156,22 @@ async def test_a_stale_etag_is_refused_and_a_fresh_one_taken(api: Api):
     check_problem(odd, 400, "if-match-invalid")
 
 
+async def test_one_tenant_cannot_take_every_place(api: Api):
+    api.app.state.resources.max_per_tenant = 2
+    clerk, other = api.acting("clerk"), api.acting("clerk", tenant_id=new_id())
+    answers = await asyncio.gather(
+        *(clerk.get("/v1/customers") for _ in range(6)), other.get("/v1/customers")
+    )
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(refused) == 4
+    for answer in refused:
+        check_problem(answer, 429, "too-many")
+        assert answer.headers["Retry-After"]
+    assert answers[-1].status_code == 200
+    assert (await clerk.get("/v1/customers")).status_code == 200
+    assert not api.app.state.resources.in_hand
+
+
 async def test_tenants_do_not_see_each_other(api: Api):
     await api.acting("clerk").post("/v1/customers", json={"name": "Ada"})
     other = await api.acting("clerk", tenant_id=new_id()).get("/v1/customers")

@@ -1,5 +1,6 @@
 """The prose keeps its form: decision records, links, README sizes."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -67,6 +68,17 @@ def test_runbooks_name_metrics_that_exist():
     for runbook in (ROOT / "docs/runbooks").glob("*.md"):
         for name in re.findall(r"`(billing_[a-z_]+)`", runbook.read_text()):
             assert f'"{name}"' in metrics, f"{runbook.name}: {name}"
+
+
+def test_runbooks_name_routes_and_options_that_exist():
+    paths = json.loads((ROOT / "docs/openapi.json").read_text())["paths"]
+    known = {(verb.upper(), path) for path, verbs in paths.items() for verb in verbs}
+    service = (ROOT / "shared/src/billing_shared/service.py").read_text()
+    for runbook in (ROOT / "docs/runbooks").glob("*.md"):
+        for verb, path in re.findall(r"`(GET|POST) (/v1/[^\s`?]+)", runbook.read_text()):
+            assert (verb, path.replace("<service>", "recon")) in known, f"{runbook.name}: {path}"
+        for option in re.findall(r"main replay (--[a-z-]+)", runbook.read_text()):
+            assert f'"{option}"' in service, f"{runbook.name}: {option}"
 
 
 def test_every_command_of_the_readme_exists():

@@ -31,7 +31,7 @@ test: venv ## all fast tests; SLOW=1 adds the slow ones; ARGS="-k name" for some
 
 check: venv ## format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff check --no-cache $(SOURCES)
 	$(BIN)/mypy shared/src services/*/src deploy/local/src
 	$(BIN)/lint-imports --cache-dir .import_linter_cache
 	$(BIN)/python -m billing_shared.generate --check

@@ -17,7 +17,6 @@ from typing import Any, Self
 from uuid import UUID
 
 import httpx
-from billing_shared.replay import refill_pending
 
 from billing_local import commands
 from billing_local.child import Child
@@ -32,6 +31,7 @@ from billing_local.watchdog import is_needed as watchdog_is_needed
 from billing_shared import local_issuer
 from billing_shared.auth import make_local_keys
 from billing_shared.migrate import migrate
+from billing_shared.replay import refill_pending
 from billing_shared.topics import create_topics, topic_names
 
 #: How long everything may take to say it is ready, in seconds.

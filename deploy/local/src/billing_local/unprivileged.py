@@ -1,8 +1,8 @@
 """Postgres refuses to run as root, so root runs it as somebody else: with nothing to set up.
 
 Best is a user namespace, in which we are `nobody` while files stay ours. Where the kernel or the
-container forbids that, the process really becomes `nobody`, its folder is given to it, and of root's
-powers it keeps one, to look past closed folders: a clone in /root is reached only so.
+container forbids that, the process really becomes `nobody`, its folder is given to it, and of
+root's powers it keeps one, to look past closed folders: a clone in /root is reached only so.
 
 Sources: capabilities(7), prctl(2), capset(2).
 """

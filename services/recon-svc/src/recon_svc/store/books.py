@@ -30,13 +30,14 @@ class Books:
 async def lock(conn: Connection, tenant_id: UUID, now: datetime) -> Books:
     """Take the tenant's books for this transaction: one writer at a time, so that what is decided
     on the facts is still true when it is booked."""
-    # What follows looks single facts up by index. A plan made while a table was small would go on
-    # reading it whole after it has grown.
+    # What follows looks single facts up by index, so one plan fits all, and planning costs more than
+    # running. A plan made while a table was small must not read it whole after it has grown.
     row = await conn.fetchrow(
         """
         insert into books (tenant_id, updated_at) values ($1, $2)
             on conflict (tenant_id) do update set tenant_id = excluded.tenant_id
-        returning state, journal_no, proved_no, set_config('enable_seqscan', 'off', true)
+        returning state, journal_no, proved_no, set_config('enable_seqscan', 'off', true),
+                  set_config('plan_cache_mode', 'force_generic_plan', true)
         """,
         tenant_id,
         now,

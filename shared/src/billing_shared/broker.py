@@ -1,7 +1,7 @@
 """How this process speaks to Kafka: client settings, and waits that end.
 
 Every number that guards against a known fault of the client is explained where it stands; the
-faults are listed in docs/decisions (aiokafka hangs on stop, commit and send with a broker away).
+faults are listed in docs/decisions/0016.
 """
 
 import asyncio

@@ -310,7 +310,9 @@ class Consumer:
 
     def _read(self, raw: "ConsumerRecord[bytes, bytes]") -> Record:
         topic = self._broker.event_type(raw.topic)
-        return read_record(Raw(topic, raw.partition, raw.offset, raw.key, raw.headers, raw.value))
+        # A header may be null, which says as much as an empty one.
+        headers = [(name, value or b"") for name, value in raw.headers]
+        return read_record(Raw(topic, raw.partition, raw.offset, raw.key, headers, raw.value))
 
 
 class _OnRebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

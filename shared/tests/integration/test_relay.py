@@ -33,5 +33,6 @@ async def test_events_reach_their_topic_in_order(service_database, broker):
         envelopes = [Envelope.from_headers(r.headers) for r in mine]
         assert [e.sequence for e in envelopes] == [1, 2, 3, 4, 5]
         assert len({r.partition for r in mine}) == 1
+        assert list(mine[0].headers) == envelopes[0].headers(), "as the contract writes them"
         assert decode("invoice-voided", mine[0].value).invoice_id == invoice
     assert len({r.partition for r in records}) > 4

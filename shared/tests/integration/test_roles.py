@@ -4,9 +4,15 @@ import asyncpg
 import pytest
 
 from billing_shared import outbox
+from billing_shared.ids import new_id
 from billing_shared.migrate import ChangedMigration, migrate
 from billing_shared.postgres import transaction
-from billing_shared.testing.database import APP_PASSWORD, RELAY_PASSWORD
+from billing_shared.testing.database import (
+    APP_PASSWORD,
+    RELAY_PASSWORD,
+    as_role,
+    with_database,
+)
 from billing_shared.testing.sample import a_context, a_void
 
 
@@ -111,3 +117,24 @@ async def test_a_changed_migration_is_refused(database):
             app_password=APP_PASSWORD,
             relay_password=RELAY_PASSWORD,
         )
+
+
+async def test_migrations_need_no_superuser(postgres):
+    """What a managed Postgres gives: an administrator who may create roles and schemas."""
+    name, steward = f"managed_{new_id().hex[-8:]}", f"steward_{new_id().hex[-8:]}"
+    server = await asyncpg.connect(postgres)
+    await server.execute(f"create role {steward} login createrole password 's'")
+    await server.execute(f"create database {name} owner {steward}")
+    dsn = as_role(with_database(postgres, name), steward, "s")
+    # A service of its own, since roles are the server's and the others are the superuser's.
+    service = f"managed{new_id().hex[-8:]}-svc"
+    passwords = {"app_password": APP_PASSWORD, "relay_password": RELAY_PASSWORD}
+    assert await migrate(dsn, service, "billing_shared", **passwords)
+    assert await migrate(dsn, service, "billing_shared", **passwords) == []
+    schema = service.removesuffix("-svc")
+    app = await asyncpg.connect(as_role(dsn, f"{schema}_app", APP_PASSWORD))
+    assert await app.fetchval("select count(*) from tenant") == 0
+    await app.close()
+    await server.execute(f"drop database {name} with (force)")
+    await server.execute(f"drop role {schema}_app, {schema}_relay, {schema}_owner, {steward}")
+    await server.close()

@@ -5,8 +5,8 @@ ARG PYTHON_IMAGE=python:3.12-slim
 FROM ${PYTHON_IMAGE} AS packages
 RUN python -m venv /opt/venv
 COPY requirements.lock /tmp/requirements.lock
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/venv/bin/pip install --disable-pip-version-check --require-hashes -r /tmp/requirements.lock
+RUN --mount=type=cache,target=/var/cache/pip \
+    /opt/venv/bin/pip install --cache-dir /var/cache/pip --disable-pip-version-check --require-hashes -r /tmp/requirements.lock
 
 FROM ${PYTHON_IMAGE}
 ARG SERVICE

@@ -22,6 +22,7 @@ def test_two_folders_do_not_meet(tmp_path):
     homes = [Home(tmp_path / name) for name in "ab"]
     for home in homes:
         home.acquire()
+    assert [home.holder() for home in homes] == [os.getpid(), os.getpid()]
     for home in homes:
         home.release()
 

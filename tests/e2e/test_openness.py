@@ -49,6 +49,7 @@ async def _told(company: Company, invoice_id: str):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 async def test_the_audit_chain_of_every_service_verifies(company: Company) -> None:
     account = await company.customer("audited")
     await company.role("supervisor").post(

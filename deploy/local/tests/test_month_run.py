@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from billing_local.month import run
 from billing_local.month.run import _month_before, run_month
 
 
@@ -30,3 +31,18 @@ async def test_a_month_that_is_in_is_not_sent_again(tmp_path):
     report = await run_month(stack, console)
     assert report.ok
     assert "the tables of the first run" in console.export_text()
+
+
+async def test_the_tables_of_the_first_run_are_kept(tmp_path, monkeypatch):
+    async def nothing(*_):
+        return []
+
+    monkeypatch.setattr(run, "make_month", lambda *_: [])
+    monkeypatch.setattr(run, "play", nothing)
+    stack = SimpleNamespace(home=SimpleNamespace(folder=tmp_path))
+    console = Console(record=True, width=100)
+    assert (await run_month(stack, console)).ok
+    kept = (tmp_path / "month" / "tables.txt").read_text(encoding="utf-8")
+    assert "every line agrees with the truth" in kept
+    await run_month(stack, console)
+    assert kept in console.export_text()

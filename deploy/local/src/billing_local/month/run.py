@@ -39,7 +39,7 @@ async def run_month(stack: Stack, console: Console) -> Report:
     notes, tables = folder / "month.json", folder / "tables.txt"
     if tables.exists():
         console.print(f"The sample month is in already; its tables ({tables}):")
-        console.print(tables.read_text(), highlight=False, markup=False)
+        console.print(tables.read_text(encoding="utf-8"), highlight=False, markup=False)
         return Report(())
     if not notes.exists():
         notes.write_text(json.dumps({"first_on": _month_before(_today()).isoformat()}))
@@ -49,9 +49,8 @@ async def run_month(stack: Stack, console: Console) -> Report:
     report = compare(months, await play(stack, months, console))
     show(report, console)
     if report.ok:
-        paper = Console(record=True, width=120, quiet=True)
-        show(report, paper)
-        tables.write_text(paper.export_text())
+        with tables.open("w", encoding="utf-8") as paper:
+            show(report, Console(file=paper, width=120))
     return report
 
 

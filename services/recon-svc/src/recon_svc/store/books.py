@@ -30,7 +30,7 @@ class Books:
 async def lock(conn: Connection, tenant_id: UUID, now: datetime) -> Books:
     """Take the tenant's books for this transaction: one writer at a time, so that what is decided
     on the facts is still true when it is booked."""
-    # What follows looks single facts up by index, so one plan fits all, and planning costs more than
+    # What follows looks single facts up by index: one plan fits all, and planning costs more than
     # running. A plan made while a table was small must not read it whole after it has grown.
     row = await conn.fetchrow(
         """

@@ -119,7 +119,7 @@ def test_a_signal_stops_everything_in_seconds(tmp_path, number):
     started = time.monotonic()
     launcher.send_signal(number)
     assert launcher.wait(20) == 0
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 12
     assert [name for name, pid in pids.items() if name != "launcher" and not is_gone(pid)] == []
     assert not (tmp_path / "home/ready.json").exists()
 

@@ -11,7 +11,7 @@ from billing_local.unprivileged import die_with_parent
 #: A log beyond this is put aside (one generation) at the next start, in bytes.
 LOG_LIMIT_BYTES = 50_000_000
 #: How long a child may take to end after SIGTERM before it is killed, in seconds.
-STOP_SECONDS = 5.0
+STOP_SECONDS = 10.0
 
 
 class Child:

@@ -43,6 +43,9 @@ class Refused:
     field: str
     reason: str
 
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.field} {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class History:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
-from billing_local.corpus.history import History
 from billing_local.corpus.import_statements import FileResult, FolderResult
 from billing_local.corpus.settle_history import CURRENCY, HistoryResult
 from billing_local.month.reckoning import major
@@ -15,13 +14,13 @@ from billing_local.month.reckoning import major
 MAX_REFUSED_SHOWN = 20
 
 
-def show_refused(histories: Iterable[History], console: Console) -> None:
-    for history in histories:
-        for refused in history.refused[:MAX_REFUSED_SHOWN]:
-            where = f"{history.path.name} line {refused.line}"
-            console.print(f"{where}: {refused.field} {refused.reason}", highlight=False)
-        if len(history.refused) > MAX_REFUSED_SHOWN:
-            console.print(f"… and {len(history.refused) - MAX_REFUSED_SHOWN} more refused lines")
+def show_refused(results: Iterable[HistoryResult], console: Console) -> None:
+    """The lines that are no invoices, and why."""
+    for result in results:
+        for refusal in result.refusals[:MAX_REFUSED_SHOWN]:
+            console.print(f"{result.name} {refusal}", highlight=False, markup=False)
+        if len(result.refusals) > MAX_REFUSED_SHOWN:
+            console.print(f"… and {len(result.refusals) - MAX_REFUSED_SHOWN} more refused lines")
 
 
 def history_table(results: list[HistoryResult]) -> Table:

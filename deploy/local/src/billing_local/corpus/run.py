@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 import httpx
 from rich.console import Console
@@ -44,17 +44,23 @@ async def run_corpus(stack: Stack, directory: Path, console: Console) -> bool:
     async with httpx.AsyncClient() as client:
 
         def doors(name: str) -> Doors:
-            return Doors(client, stack.urls, stack.headers(_tenant(name), "integration"))
+            # One tenant per history and one per folder of bank files: the same each time.
+            tenant_id = uuid5(NAMESPACE_URL, f"corpus {directory.resolve()} {name}")
+            return Doors(client, stack.urls, stack.headers(tenant_id, "integration"))
 
         histories = _histories(directory, console)
         with console.status("histories"):
             results = await asyncio.gather(
                 *(_run_history(h, doors(h.path.name)) for h in histories)
             )
-        files = sorted(f for f in (directory / "camt").rglob("*.xml*") if f.is_file())
+        root = directory / "camt" if (directory / "camt").is_dir() else directory
+        files = sorted(f for f in root.rglob("*.xml*") if f.is_file())
         with console.status("bank files"):
-            taken, folders = await _run_files(directory / "camt", files, doors)
-    show_refused(histories, console)
+            taken, folders = await _run_files(root, files, doors)
+    if not histories and not files:
+        console.print(f"[red]{directory} holds neither a history (*.csv) nor bank files (*.xml)[/]")
+        return False
+    show_refused(results, console)
     console.print(history_table(results))
     console.print(file_table(taken))
     console.print(file_sums(taken))
@@ -67,11 +73,6 @@ async def run_corpus(stack: Stack, directory: Path, console: Console) -> bool:
     color, word = ("green", "every figure agrees") if is_right else ("red", "figures disagree")
     console.print(f"Corpus {directory}: [{color}]{word}[/{color}]")
     return is_right
-
-
-def _tenant(name: str) -> UUID:
-    """One tenant per history and one per folder of bank files: the same each time."""
-    return uuid5(NAMESPACE_URL, f"corpus {name}")
 
 
 def _histories(directory: Path, console: Console) -> list[History]:
@@ -89,11 +90,14 @@ def _histories(directory: Path, console: Console) -> list[History]:
 async def _run_history(history: History, doors: Doors) -> HistoryResult:
     drive = HistoryDrive(history, doors)
     result = HistoryResult(history.path.name, history.lines, len(history.refused))
-    result.imported = await drive.send()
-    settled = [i for i in history.invoices if i.settled_on is not None]
+    await drive.send()
+    result.imported = len(drive.taken)
+    result.refused += len(drive.refused)
+    result.refusals = (*map(str, history.refused), *drive.refused)
+    settled = [i for i in drive.taken if i.settled_on is not None]
     result.paid = len(settled)
     result.bank_minor = sum(i.amount_minor for i in settled)
-    result.due_meant_minor = sum(i.amount_minor for i in history.invoices) - result.bank_minor
+    result.due_meant_minor = sum(i.amount_minor for i in drive.taken) - result.bank_minor
     await _rest(partial(_look, doors, result))
     return result
 
@@ -106,7 +110,8 @@ async def _look(doors: Doors, result: HistoryResult) -> bool:
     for payment in payments:
         parts = (payment["allocation"] or {"allocations": []})["allocations"]
         # The key names the invoice that was settled.
-        meant = payment["references"][0]["value"].removeprefix("H")
+        [bank] = [r["value"] for r in payment["references"] if r["kind"] == "bank"]
+        meant = bank.removeprefix("H")
         right = [invoices[part["invoice_id"]]["number"] == meant for part in parts]
         verdicts["held" if not parts else "right" if all(right) else "wrong"] += 1
     result.posted_right, result.posted_wrong = verdicts["right"], verdicts["wrong"]

@@ -33,6 +33,7 @@ class HistoryResult:
     books_minor: int = 0
     due_minor: int = 0
     due_meant_minor: int = 0
+    refusals: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -45,34 +46,38 @@ class HistoryResult:
 
 
 class HistoryDrive:
-    """Sends one history through the public doors."""
+    """Sends one history through the public doors; keeps what was taken over and what was not."""
 
     def __init__(self, history: History, doors: Doors) -> None:
         self.history = history
         self.doors = doors
+        self.taken: list[HistoryInvoice] = []
+        self.refused: list[str] = []
         # Accounts hang on the file's name: the same file again is the same customers.
         self._rng = Random(history.path.name)  # noqa: S311
         self._own = OwnAccount(iban(self._rng, "DE"), CURRENCY, "HAFEDEFFXXX", "08", 0)
         names = sorted({invoice.customer for invoice in history.invoices})
         self._accounts = {name: iban(self._rng, "NL") for name in names}
 
-    async def send(self) -> int:
-        """Seller, account, customers, invoices and bank files; answers how many were taken over."""
+    async def send(self) -> None:
+        """Seller, account, customers and invoices; then the bank files that pay what was taken."""
         await self._open()
-        imported = 0
         invoices = self.history.invoices
         for at in range(0, len(invoices), BATCH):
-            batch = [_imported(invoice) for invoice in invoices[at : at + BATCH]]
-            answers = await self.doors.post_lines("/v1/imported-invoices", batch)
-            imported += sum(answer["status"] in {200, 201} for answer in answers)
+            batch = invoices[at : at + BATCH]
+            answers = await self.doors.post_lines("/v1/imported-invoices", map(_imported, batch))
+            for invoice, answer in zip(batch, answers, strict=True):
+                if answer["status"] in {200, 201}:
+                    self.taken.append(invoice)
+                else:
+                    self.refused.append(f"invoice {invoice.number}: {answer['detail']}")
         for file in self.bank_files():
             await self.doors.post_file("/v1/bank-statements", file.content)
-        return imported
 
     def bank_files(self) -> Iterator[StatementFile]:
         """A statement for each day on which an invoice was settled; the balances chain."""
         settled = sorted(
-            (i for i in self.history.invoices if i.settled_on is not None),
+            (i for i in self.taken if i.settled_on is not None),
             key=lambda i: (i.settled_on, i.number),
         )
         balance_minor = 0

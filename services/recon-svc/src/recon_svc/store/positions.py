@@ -27,6 +27,50 @@ async def items(
     return {row["item_id"]: (_item(row), row["at_rest"]) for row in rows}
 
 
+_SAVE_ITEMS = """
+with fresh as (
+    select $1::uuid as tenant_id, f.*, $2::timestamptz as updated_at
+      from unnest($3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::date[],
+                  $9::date[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
+                  $14::bigint[], $15::bigint[], $16::boolean[])
+           f (item_id, side, number, customer_id, currency, issued_on, due_on,
+              original_minor, open_minor, paid_minor, credited_minor, voided_minor,
+              accepted_minor, at_rest)
+), closed as (
+    delete from open_item o using fresh f
+     where o.tenant_id = $1 and o.item_id = f.item_id and f.open_minor = 0
+), reopened as (
+    delete from closed_item c using fresh f
+     where c.tenant_id = $1 and c.item_id = f.item_id and f.open_minor > 0
+), opened as (
+    insert into open_item as o (tenant_id, item_id, side, number, customer_id, currency,
+           issued_on, due_on, original_minor, open_minor, paid_minor, credited_minor,
+           voided_minor, accepted_minor, at_rest, updated_at)
+    select tenant_id, item_id, side, number, customer_id, currency, issued_on, due_on,
+           original_minor, open_minor, paid_minor, credited_minor, voided_minor,
+           accepted_minor, at_rest, updated_at
+      from fresh where open_minor > 0
+        on conflict (tenant_id, item_id) do update
+       set open_minor = excluded.open_minor, paid_minor = excluded.paid_minor,
+           credited_minor = excluded.credited_minor,
+           voided_minor = excluded.voided_minor,
+           accepted_minor = excluded.accepted_minor, at_rest = excluded.at_rest,
+           updated_at = excluded.updated_at
+)
+insert into closed_item as c (tenant_id, item_id, side, number, customer_id, currency,
+       issued_on, due_on, original_minor, open_minor, paid_minor, credited_minor,
+       voided_minor, accepted_minor, at_rest, updated_at)
+select tenant_id, item_id, side, number, customer_id, currency, issued_on, due_on,
+       original_minor, open_minor, paid_minor, credited_minor, voided_minor,
+       accepted_minor, at_rest, updated_at
+  from fresh where open_minor = 0
+    on conflict (tenant_id, item_id) do update
+   set paid_minor = excluded.paid_minor, credited_minor = excluded.credited_minor,
+       voided_minor = excluded.voided_minor, accepted_minor = excluded.accepted_minor,
+       at_rest = excluded.at_rest, updated_at = excluded.updated_at
+"""
+
+
 async def save_items(
     conn: Connection,
     tenant_id: UUID,
@@ -40,48 +84,7 @@ async def save_items(
     if not states:
         return
     await conn.execute(
-        """
-        with fresh as (
-            select $1::uuid as tenant_id, f.*, $2::timestamptz as updated_at
-              from unnest($3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::date[],
-                          $9::date[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-                          $14::bigint[], $15::bigint[], $16::boolean[])
-                   f (item_id, side, number, customer_id, currency, issued_on, due_on,
-                      original_minor, open_minor, paid_minor, credited_minor, voided_minor,
-                      accepted_minor, at_rest)
-        ), closed as (
-            delete from open_item o using fresh f
-             where o.tenant_id = $1 and o.item_id = f.item_id and f.open_minor = 0
-        ), reopened as (
-            delete from closed_item c using fresh f
-             where c.tenant_id = $1 and c.item_id = f.item_id and f.open_minor > 0
-        ), opened as (
-            insert into open_item as o (tenant_id, item_id, side, number, customer_id, currency,
-                   issued_on, due_on, original_minor, open_minor, paid_minor, credited_minor,
-                   voided_minor, accepted_minor, at_rest, updated_at)
-            select tenant_id, item_id, side, number, customer_id, currency, issued_on, due_on,
-                   original_minor, open_minor, paid_minor, credited_minor, voided_minor,
-                   accepted_minor, at_rest, updated_at
-              from fresh where open_minor > 0
-                on conflict (tenant_id, item_id) do update
-               set open_minor = excluded.open_minor, paid_minor = excluded.paid_minor,
-                   credited_minor = excluded.credited_minor,
-                   voided_minor = excluded.voided_minor,
-                   accepted_minor = excluded.accepted_minor, at_rest = excluded.at_rest,
-                   updated_at = excluded.updated_at
-        )
-        insert into closed_item as c (tenant_id, item_id, side, number, customer_id, currency,
-               issued_on, due_on, original_minor, open_minor, paid_minor, credited_minor,
-               voided_minor, accepted_minor, at_rest, updated_at)
-        select tenant_id, item_id, side, number, customer_id, currency, issued_on, due_on,
-               original_minor, open_minor, paid_minor, credited_minor, voided_minor,
-               accepted_minor, at_rest, updated_at
-          from fresh where open_minor = 0
-            on conflict (tenant_id, item_id) do update
-           set paid_minor = excluded.paid_minor, credited_minor = excluded.credited_minor,
-               voided_minor = excluded.voided_minor, accepted_minor = excluded.accepted_minor,
-               at_rest = excluded.at_rest, updated_at = excluded.updated_at
-        """,
+        _SAVE_ITEMS,
         tenant_id,
         now,
         [s.item_id for s in states],

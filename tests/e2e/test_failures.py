@@ -122,7 +122,7 @@ async def test_a_subscriber_that_was_down_gets_everything_when_it_is_up(company:
     )
     secrets = {"secrets": [subscribed["secret"]]}
     await company.client.put(f"{receiver}/secrets/{hook}", json=secrets)
-    await company.client.put(f"{receiver}/state", json={"status": 503})
+    await stack.kill("webhooks")
     try:
         await company.customer("deaf")
         invoice = await company.invoice("deaf", 5_00)
@@ -132,7 +132,7 @@ async def test_a_subscriber_that_was_down_gets_everything_when_it_is_up(company:
 
         await eventually(deliveries, lambda found: found and found[0]["tries"] >= 1)
     finally:
-        await company.client.put(f"{receiver}/state", json={"status": None})
+        await stack.restart("webhooks")
 
     async def received() -> dict:
         return (await company.client.get(f"{receiver}/received/{hook}")).json()

@@ -47,11 +47,6 @@ __all__ = ["Consumer", "Handler", "Handlers", "Incoming"]
 Polled = Mapping[TopicPartition, Sequence["ConsumerRecord[bytes, bytes]"]]
 
 
-class LogChanged(Exception):
-    """A log is not the one that was read. The membership ends and a new one begins, because a fetch
-    beyond the end of a log may hang its connection."""
-
-
 class Consumer:
     """One member of the service's consumer group. `pool` is the worker's."""
 
@@ -110,8 +105,6 @@ class Consumer:
                 async with transaction(self._pool, None) as conn:
                     await positions.remember_topics(conn, self._group, self._topics)
                 await self._be_member(stop)
-            except LogChanged:
-                continue
             except TooManyDeadLetters as error:
                 _log.critical("consumer_halted", reason=str(error))
                 await self._halt(stop)
@@ -184,8 +177,6 @@ class Consumer:
                 consumer.resume(tp)
                 places[self._place(tp)] = start.position
             self._backoff.forget()
-        except (LogChanged, Overtaken):
-            raise
         except Exception as error:
             if not (isinstance(error, KafkaError) or is_transient(error)):
                 raise
@@ -209,13 +200,14 @@ class Consumer:
         return starts
 
     async def _restart(self, alarms: Mapping[Place, Alarm], begins: Mapping[Place, int]) -> None:
-        """Read these logs from their begin. Raises LogChanged."""
+        """Alarm, and from now on read these logs from their begin; the inbox drops what was had."""
         for (topic, partition), alarm in alarms.items():
             metrics.CONSUMER_ALARMS.labels(self._group, alarm.value).inc()
             _log.error("log_changed", alarm=alarm.value, topic=topic, log_partition=partition)
         async with transaction(self._pool, None) as conn:
             await positions.restart(conn, self._group, {place: begins[place] for place in alarms})
-        raise LogChanged
+        for place in alarms:
+            self._positions.pop(place, None)
 
     async def _ready_records(self, consumer: AIOKafkaConsumer, polled: Polled) -> list[Record]:
         """What may be applied, in log order per partition; proofs are checked and taken off."""

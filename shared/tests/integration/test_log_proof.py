@@ -1,5 +1,7 @@
 """A log is known again by its last record, even on a broker that tells its end a batch short."""
 
+import pytest
+
 from billing_shared import metrics
 from billing_shared.consumer import Consumer
 from billing_shared.ids import new_id
@@ -11,6 +13,7 @@ def counted(counter, *labels) -> float:
     return counter.labels(*labels)._value.get()
 
 
+@pytest.mark.slow
 async def test_a_consumer_goes_on_in_the_middle_of_a_batch(pair, group, handlers, monkeypatch):
     # Look at the logs all the time, as a long run does now and then.
     monkeypatch.setattr("billing_shared.consumer.WATCH_SECONDS", 0.2)

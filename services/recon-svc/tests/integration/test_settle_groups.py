@@ -4,6 +4,9 @@ import asyncio
 from datetime import date
 from typing import Any
 
+from billing_shared.policy import add_version, load_default
+from billing_shared.postgres import transaction
+
 
 async def test_a_referenced_payment_settles_its_invoice(tenant: Any) -> None:
     customer = tenant.customer("DE1")
@@ -242,3 +245,32 @@ async def test_two_transactions_never_give_the_same_item_away(tenant: Any) -> No
     assert await tenant.account("1100") == 0
     assert await tenant.account("2100") + await tenant.account("2110") == -20000
     assert (await tenant.codes()).count("CLOSED_REFERENCE") == 4
+
+
+async def test_the_policy_of_the_business_date_decides(tenant: Any) -> None:
+    """A group is decided by the version in force on the date of its newest fact, not by today's."""
+    shipped = load_default("recon_svc")
+    async with transaction(tenant.pool, tenant.tenant_id) as conn:
+        stricter = await add_version(
+            conn,
+            tenant.context("stricter from March on"),
+            shipped,
+            date(2026, 3, 5),
+            {"matching": {"duplicate_window_days": 60}},
+        )
+    early, late = tenant.customer("DE1"), tenant.customer("DE2")
+    before = tenant.payment(5000, "INV100001", value_on=date(2026, 3, 4))
+    after = tenant.payment(6000, "INV100002", value_on=date(2026, 3, 5))
+    await tenant.feed(
+        early,
+        late,
+        tenant.invoice("INV100001", 5000, early.customer_id),
+        tenant.invoice("INV100002", 6000, late.customer_id),
+        before,
+        after,
+    )
+    rows = await tenant.fetch("select payment_id, policy_sha256 from payment_state")
+    assert {row["payment_id"]: row["policy_sha256"] for row in rows} == {
+        before.payment_id: shipped.sha256,
+        after.payment_id: stricter.policy.sha256,
+    }

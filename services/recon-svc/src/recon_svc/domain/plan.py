@@ -72,7 +72,10 @@ class Day:
 
 
 class Plan:
-    """The settlement of some groups that do not touch, against what is booked of them."""
+    """The settlement of some groups that do not touch, against what is booked of them.
+
+    `outcomes` and `rules` stand beside `groups`: each group is decided by its own policy version.
+    """
 
     def __init__(
         self,
@@ -80,7 +83,7 @@ class Plan:
         outcomes: Sequence[Outcome],
         booked: Booked,
         *,
-        rules: Rules,
+        rules: Sequence[Rules],
         day: Day,
         new_id: Callable[[], UUID],
     ) -> None:
@@ -179,12 +182,14 @@ class Plan:
 
     def events(self, actor: str, reason: str) -> Iterator[tuple[UUID, Event]]:
         """What to publish, each with the fact it speaks of."""
-        sha256 = self._rules.matching.sha256
         for state in self._changes.payments:
             yield (
                 state.payment_id,
                 news.payment_allocated(
-                    state, self._allocation_ids, self.decision_id(state.payment_id), sha256
+                    state,
+                    self._allocation_ids,
+                    self.decision_id(state.payment_id),
+                    self.policy_sha256(state.payment_id),
                 ),
             )
         causes = news.causes(self._changes.moves, self._outcome, self._booked)
@@ -202,6 +207,10 @@ class Plan:
     def home(self, fact: UUID) -> int | None:
         """The place of the group a fact is in."""
         return self._home.get(fact)
+
+    def policy_sha256(self, fact: UUID) -> str:
+        """The policy version by which a fact's group was decided."""
+        return self._rules[self._home[fact]].matching.sha256
 
     def _payments(self) -> list[PaymentState]:
         """Those whose money moved, and those that another tier answers now."""
@@ -221,16 +230,16 @@ class Plan:
             touched.setdefault(self._home[found.subject_id], [])
         for open_ in self._changes.over:
             touched.setdefault(self._home[open_.subject_id], [])
-        policy = snapshot.encode_policy(self._rules.matching)
         decided = {}
         for place, states in touched.items():
             inputs = snapshot.encode_group(self._groups[place])
+            policy = self._rules[place].matching
             decided[place] = Decision(
                 decision_id=self._new_id(),
                 inputs=inputs,
                 inputs_sha256=hashlib.sha256(inputs.encode()).hexdigest(),
-                policy=policy,
-                policy_sha256=self._rules.matching.sha256,
+                policy=snapshot.encode_policy(policy),
+                policy_sha256=policy.sha256,
                 outcome=snapshot.encode_outcome(self._outcomes[place]),
                 payments=tuple((state.payment_id, state.tier) for state in states),
             )
@@ -284,14 +293,15 @@ class Plan:
 
     def _find(self, wanted: DiscrepancyWanted) -> NewDiscrepancy:
         action, why = SUGGESTIONS[wanted.code]
+        rules = self._rules[self._home[wanted.subject_id]]
         return NewDiscrepancy(
             discrepancy_id=self._new_id(),
             wanted=wanted,
-            severity=self._rules.severity[wanted.code],
+            severity=rules.severity[wanted.code],
             suggested_action=action,
             suggested_reason=why,
             decision_id=self.decision_id(wanted.subject_id),
-            due_at=self._rules.due_at(wanted.code, self._day.now),
+            due_at=rules.due_at(wanted.code, self._day.now),
         )
 
     def _end(self) -> Iterator[Ending]:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from billing_shared.money import exponent, round_minor
 from recon_svc.domain.codes import SUGGESTIONS
-from recon_svc.domain.facts import Policy
+from recon_svc.domain.facts import Group, Policy
 
 SEVERITIES = frozenset({"S1", "S2", "S3", "S4"})
 
@@ -38,6 +38,42 @@ class Rules:
             limits = self.accept_short.get(role, {})
             found = max(found, limits.get(currency, limits.get("default", Decimal(0))))
         return round_minor(found.scaleb(exponent(currency)))
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """Every version of a tenant's rules with the date it takes effect, oldest first."""
+
+    shipped: Rules
+    versions: tuple[tuple[date, Rules], ...] = ()
+
+    def on(self, day: date) -> Rules:
+        """The rules in force on a date; of versions for one date the last recorded."""
+        return next((r for since, r in reversed(self.versions) if since <= day), self.shipped)
+
+    @property
+    def widest_group_limit(self) -> int:
+        """What no version's limit exceeds: how much of a payer must be loaded to decide."""
+        return max(r.matching.group_limit for r in self._all())
+
+    @property
+    def widest_window_days(self) -> int:
+        """What no version's duplicate window exceeds."""
+        return max(r.matching.duplicate_window_days for r in self._all())
+
+    def _all(self) -> tuple[Rules, ...]:
+        return (self.shipped, *(rules for _, rules in self.versions))
+
+
+def business_date(group: Group, today: date) -> date:
+    """The date of a group's newest fact, whose policy version decides; `today` without facts."""
+    dates = (
+        *(i.voided_on or i.issued_on for i in group.invoices),
+        *(n.issued_on for n in group.credit_notes),
+        *(p.value_on for p in group.payments),
+        *(r.value_on for r in group.reversals),
+    )
+    return max(dates, default=today)
 
 
 def rules_of(raw: Mapping[str, Any], sha256: str) -> Rules:

@@ -133,10 +133,9 @@ async def save_payments(
     conn: Connection,
     tenant_id: UUID,
     now: datetime,
-    states: Sequence[tuple[PaymentState, UUID]],
-    policy_sha256: str,
+    states: Sequence[tuple[PaymentState, UUID, str]],
 ) -> None:
-    """Write what became of payments, each with the decision that says why."""
+    """Write what became of payments, each with the decision and the policy that say why."""
     if not states:
         return
     await conn.execute(
@@ -145,10 +144,10 @@ async def save_payments(
                received_minor, applied_minor, unapplied_minor, on_account_minor,
                unidentified_minor, refunded_minor, reversed_minor, tier, decision_id,
                policy_sha256, updated_at)
-        select $1::uuid, f.*, $3::text, $2::timestamptz
-          from unnest($4::uuid[], $5::uuid[], $6::text[], $7::bigint[], $8::bigint[],
-                      $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-                      $14::text[], $15::uuid[]) f
+        select $1::uuid, f.*, $2::timestamptz
+          from unnest($3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::bigint[],
+                      $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
+                      $13::text[], $14::uuid[], $15::text[]) f
             on conflict (tenant_id, payment_id) do update
            set customer_id = excluded.customer_id, applied_minor = excluded.applied_minor,
                unapplied_minor = excluded.unapplied_minor,
@@ -161,19 +160,19 @@ async def save_payments(
         """,
         tenant_id,
         now,
-        policy_sha256,
-        [s.payment_id for s, _ in states],
-        [s.customer_id for s, _ in states],
-        [s.currency for s, _ in states],
-        [s.received_minor for s, _ in states],
-        [s.applied_minor for s, _ in states],
-        [s.unapplied_minor for s, _ in states],
-        [s.on_account_minor for s, _ in states],
-        [s.unidentified_minor for s, _ in states],
-        [s.refunded_minor for s, _ in states],
-        [s.reversed_minor for s, _ in states],
-        [s.tier for s, _ in states],
-        [decision_id for _, decision_id in states],
+        [s.payment_id for s, _, _ in states],
+        [s.customer_id for s, _, _ in states],
+        [s.currency for s, _, _ in states],
+        [s.received_minor for s, _, _ in states],
+        [s.applied_minor for s, _, _ in states],
+        [s.unapplied_minor for s, _, _ in states],
+        [s.on_account_minor for s, _, _ in states],
+        [s.unidentified_minor for s, _, _ in states],
+        [s.refunded_minor for s, _, _ in states],
+        [s.reversed_minor for s, _, _ in states],
+        [s.tier for s, _, _ in states],
+        [decision_id for _, decision_id, _ in states],
+        [policy for _, _, policy in states],
     )
 
 

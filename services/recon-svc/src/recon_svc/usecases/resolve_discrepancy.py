@@ -23,7 +23,7 @@ from recon_svc.domain.resolutions import (
 )
 from recon_svc.store import books, discrepancies, facts, positions, resolutions
 from recon_svc.store.groups import Seeds
-from recon_svc.store.policies import rules_in_force
+from recon_svc.store.policies import rulebook
 from recon_svc.usecases.settle_groups import settle_groups
 
 
@@ -151,7 +151,7 @@ async def _accept(
     amount = amount_of(asked, discrepancy)
     tenant_id = context.tenant_id
     [(item, _)] = (await positions.items(conn, tenant_id, [discrepancy.subject_id])).values()
-    rules = await rules_in_force(conn, tenant_id, await _today(conn, context))
+    rules = (await rulebook(conn, tenant_id)).on(await _today(conn, context))
     check_limit(
         item.accepted_minor + amount,
         rules.accept_limit_minor(context.roles, discrepancy.currency),

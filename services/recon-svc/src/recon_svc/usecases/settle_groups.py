@@ -17,13 +17,14 @@ from billing_shared.postgres import Connection
 from recon_svc.domain.changes import Booked, at_rest
 from recon_svc.domain.facts import Group
 from recon_svc.domain.plan import Day, Plan
+from recon_svc.domain.rules import business_date
 from recon_svc.domain.settle import settle
 from recon_svc.store import books as books_store
 from recon_svc.store import decisions, discrepancies, facts, positions
 from recon_svc.store.books import Books
 from recon_svc.store.group_facts import load_facts
 from recon_svc.store.groups import Seeds, connected, crowded_payers
-from recon_svc.store.policies import rules_in_force
+from recon_svc.store.policies import rulebook
 
 #: The reason given where no person gave one.
 BY_THE_FACTS = "settled by the facts"
@@ -44,23 +45,23 @@ async def settle_groups(
     """
     tenant_id = context.tenant_id
     today = local_date(context.now, await facts.time_zone(conn, tenant_id))
-    rules = await rules_in_force(conn, tenant_id, today)
-    limit = rules.matching.group_limit
-    window = rules.matching.duplicate_window_days
+    book = await rulebook(conn, tenant_id)
+    limit, window = book.widest_group_limit, book.widest_window_days
     reach = await connected(conn, tenant_id, seeds, group_limit=limit, window_days=window)
     known = await load_facts(
         conn, tenant_id, reach.components, reach.crowded, posting_stopped=books.are_broken
     )
     groups = [known.group(component) for component in reach.components]
+    rules = [book.on(business_date(group, today)) for group in groups]
     plan = Plan(
         groups,
-        [settle(group, rules.matching) for group in groups],
+        [settle(group, each.matching) for group, each in zip(groups, rules, strict=True)],
         await _booked(conn, tenant_id, groups),
         rules=rules,
         day=Day(context.now, today),
         new_id=new_id,
     )
-    await _write(conn, context, plan, rules.matching.sha256)
+    await _write(conn, context, plan)
     await _publish(conn, context, plan, causes or {})
     if causes:
         newest = max(envelope.time for envelope in causes.values())
@@ -92,7 +93,7 @@ async def _booked(conn: Connection, tenant_id: UUID, groups: Iterable[Group]) ->
     )
 
 
-async def _write(conn: Connection, context: Context, plan: Plan, policy_sha256: str) -> None:
+async def _write(conn: Connection, context: Context, plan: Plan) -> None:
     """Everything, in the order the constraints ask for: what goes before what takes its place."""
     tenant_id, now, actor = context.tenant_id, context.now, str(context.actor)
     await decisions.save(conn, tenant_id, now, plan.decisions, actor)
@@ -105,8 +106,11 @@ async def _write(conn: Connection, context: Context, plan: Plan, policy_sha256: 
     await positions.end_allocations(conn, tenant_id, now, plan.ended_allocations())
     await positions.save_allocations(conn, tenant_id, now, plan.new_allocations())
     await positions.save_credits(conn, tenant_id, plan.ended_credits(), plan.new_credits())
-    states = [(state, plan.decision_id(state.payment_id)) for state in plan.payments]
-    await positions.save_payments(conn, tenant_id, now, states, policy_sha256)
+    states = [
+        (state, plan.decision_id(state.payment_id), plan.policy_sha256(state.payment_id))
+        for state in plan.payments
+    ]
+    await positions.save_payments(conn, tenant_id, now, states)
     await positions.rest_payments(
         conn,
         tenant_id,

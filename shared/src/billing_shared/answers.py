@@ -39,11 +39,6 @@ def to_json(body: BaseModel | Mapping[str, Any]) -> bytes:
     return orjson.dumps(body)
 
 
-def etag(version: int) -> str:
-    """The ETag of a version of a thing."""
-    return f'"{version}"'
-
-
 def if_match(request: Request) -> int:
     """The version a caller read. PreconditionRequired when missing, Malformed when not ours."""
     value = request.headers.get("if-match")

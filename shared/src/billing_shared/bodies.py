@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import HTTPException, Request
 from starlette.types import Message, Receive, Scope
@@ -81,9 +80,3 @@ async def ndjson(
             raise TooLarge("too-large", f"line {number} is longer than {MAX_LINE_BYTES} bytes")
         if line.strip():
             yield number, line
-
-
-def content_type(request: Request) -> str:
-    """The media type without parameters, in lower case; empty when absent."""
-    value: Any = request.headers.get("content-type", "")
-    return str(value).split(";")[0].strip().lower()

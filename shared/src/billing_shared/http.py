@@ -16,7 +16,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from billing_shared import idempotency
-from billing_shared.answers import etag, if_match, respond
+from billing_shared.answers import if_match, respond
 from billing_shared.bodies import ndjson, read_file
 from billing_shared.doors import Change, Door, Resources, may
 from billing_shared.edge import Edge
@@ -30,7 +30,6 @@ __all__ = [
     "Door",
     "Resources",
     "create_app",
-    "etag",
     "if_match",
     "may",
     "ndjson",

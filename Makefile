@@ -27,7 +27,7 @@ env: venv ## its URLs and a token for your shell: eval "$$(make -s env TENANT=ne
 	@$(BIN)/python -m billing_local.cli env $(if $(ROLE),--role "$(ROLE)") $(if $(TENANT),--tenant "$(TENANT)")
 
 test: venv ## all fast tests; SLOW=1 adds the slow ones; ARGS="-k name" for some
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(if $(SLOW),-m "") $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) $(if $(SLOW),-m "") $(ARGS)
 
 check: venv ## format, lint, types, import rules, generated files
 	$(BIN)/ruff format --check $(SOURCES)

@@ -9,8 +9,10 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from billing_local.embedded_broker import EmbeddedBroker
 from billing_local.embedded_postgres import EmbeddedPostgres
@@ -20,6 +22,21 @@ from billing_shared.testing.database import Databases, ServiceDatabase
 
 # As services log: the library's own default paints tracebacks with all locals, which takes seconds.
 configure_logs("test", "warning")
+
+
+class StoriesTogether(LoadScopeScheduling):
+    """Tests are shared out one by one, but the stories share one system, so they share one worker.
+
+    pytest-xdist's own groups do not work with pytest 9: they write into an id it no longer reads.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "stories" if nodeid.startswith("tests/e2e/") else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return StoriesTogether(config, log)
 
 
 @pytest.fixture(scope="session")

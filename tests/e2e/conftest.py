@@ -14,12 +14,11 @@ from e2e.company import Company
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every story runs on the session's loop, where the stack lives, and in one worker."""
+    """Every story runs on the session's loop, where the stack lives."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-            item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 @pytest.fixture(scope="session")

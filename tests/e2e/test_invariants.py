@@ -170,4 +170,9 @@ async def _some_of_everything(company: Company) -> None:
     await company.role("specialist").post(
         f"/v1/invoices/{changed['invoice_id']}/credit-notes", {"reason": "goods returned"}
     )
+    found = await company.discrepancy("INVOICE_CHANGED_AFTER_PAY")
+    await company.role("specialist").post(
+        f"/v1/discrepancies/{found['discrepancy_id']}/resolutions",
+        {"action": "dismiss", "reason": "the customer knows"},
+    )
     await company.role("senior").post("/v1/proofs", {})

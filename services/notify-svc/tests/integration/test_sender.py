@@ -52,6 +52,30 @@ async def test_a_call_under_way_is_finished_and_noted_before_the_stop(world: Any
     assert (await world.delivery())["state"] == "delivered"
 
 
+async def test_a_lease_is_kept_while_its_call_goes_on(world: Any) -> None:
+    """Else a long call would be taken for a dead worker's, and a mail called unknown."""
+    await world.subscribe()
+    await world.hear(world.void(world.invoice()))
+    go_on = asyncio.Event()
+    post = world.hooks.post
+
+    async def slow_post(*arguments: Any) -> Any:
+        await go_on.wait()
+        return await post(*arguments)
+
+    world.hooks.post = slow_post
+    sender = world.sender()
+    assert await sender.turn(10) == 1
+    await world.execute("update delivery_due set leased_until = now() + interval '1 second'")
+    await sender.turn(0)
+    await asyncio.sleep(1.1)
+    assert await world.sender().turn(10) == 0
+    go_on.set()
+    await asyncio.sleep(0.1)
+    await sender.turn(0)
+    assert (await world.delivery())["state"] == "delivered"
+
+
 async def test_it_survives_a_database_that_throws_it_out(world: Any) -> None:
     await world.subscribe()
     stop = asyncio.Event()

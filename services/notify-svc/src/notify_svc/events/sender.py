@@ -14,12 +14,12 @@ from billing_shared.clock import Clock
 from billing_shared.context import Actor, Context
 from billing_shared.ids import new_id
 from billing_shared.metrics import DELIVERIES_DUE, DELIVERIES_DUE_SECONDS, DELIVERY_ATTEMPTS
-from billing_shared.postgres import Pool, set_tenant, transaction
+from billing_shared.postgres import Connection, Pool, set_tenant, transaction
 from notify_svc.domain.call import Call, Claim, MailCall
 from notify_svc.domain.delivery import Outcome
-from notify_svc.store.due_deliveries import measure_due
+from notify_svc.store.due_deliveries import measure_due, renew_leases
 from notify_svc.usecases.make_calls import Outside, make_call
-from notify_svc.usecases.prepare_calls import prepare_calls
+from notify_svc.usecases.prepare_calls import LEASE, prepare_calls
 from notify_svc.usecases.record_outcomes import record_outcomes
 
 #: Calls under way in one worker.
@@ -33,6 +33,8 @@ MAX_BACKOFF_SECONDS = 15.0
 #: When stopping, calls under way get so long; those cut off are `unknown` to the next worker.
 DRAIN_SECONDS = 20.0
 
+#: Between two renewals of the leases in hand; a lease outlives it and the drain together.
+RENEW_SECONDS = 5.0
 #: Between two measurements of what is due.
 MEASURE_SECONDS = 5.0
 
@@ -48,8 +50,9 @@ class Sender:
         self._pool = pool
         self._clock = clock
         self._outside = outside
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: dict[asyncio.Task[None], Claim] = {}
         self._finished: list[tuple[Claim, Outcome]] = []
+        self._renew_at = 0.0
         self._measure_at = 0.0
 
     @property
@@ -82,6 +85,7 @@ class Sender:
                 await set_tenant(conn, tenant_id)
                 context = Context(tenant_id, ACTOR, self._clock.now(), new_id())
                 await record_outcomes(conn, context, list(items))
+            await self._renew(conn)
             calls = await prepare_calls(conn, self._clock.now(), limit)
             if time.monotonic() >= self._measure_at:
                 self._measure_at = time.monotonic() + MEASURE_SECONDS
@@ -92,9 +96,15 @@ class Sender:
         self._finished = [item for item in self._finished if item[0].attempt_id not in done]
         for call in calls:
             task = asyncio.create_task(self._call(call))
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
+            self._calls[task] = call.claim
+            task.add_done_callback(self._calls.pop)
         return len(calls)
+
+    async def _renew(self, conn: Connection) -> None:
+        if self._calls and time.monotonic() >= self._renew_at:
+            self._renew_at = time.monotonic() + RENEW_SECONDS
+            held = [(claim.delivery_id, claim.lease_id) for claim in self._calls.values()]
+            await renew_leases(conn, held, LEASE)
 
     async def _call(self, call: Call) -> None:
         try:

@@ -13,7 +13,7 @@ import aiosmtplib
 from notify_svc.domain.delivery import MAX_DETAIL_LENGTH, Outcome
 from notify_svc.gateways.mail_relay import TIMEOUT_SECONDS, Connections, Relay
 
-#: For the whole of it; must end before the sender's lease does.
+#: For the whole of it.
 TOTAL_TIMEOUT_SECONDS = 60.0
 
 

@@ -84,6 +84,23 @@ async def take_due(
     return [Due(row["tenant_id"], row["delivery_id"]) for row in rows]
 
 
+async def renew_leases(
+    conn: Connection, leases: Sequence[tuple[UUID, UUID]], lease: timedelta
+) -> None:
+    """Keep these (delivery id, lease id) longer, where nobody else has taken them."""
+    await conn.execute(
+        """
+        update delivery_due d set leased_until = clock_timestamp() + $3::interval
+        from (select * from unnest($1::uuid[], $2::uuid[]) as u (delivery_id, lease_id)
+              order by delivery_id) l
+        where d.delivery_id = l.delivery_id and d.lease_id = l.lease_id
+        """,
+        [delivery_id for delivery_id, _ in leases],
+        [lease_id for _, lease_id in leases],
+        lease,
+    )
+
+
 async def still_leased(
     conn: Connection, tenant_id: UUID, leases: Sequence[tuple[UUID, UUID]]
 ) -> frozenset[UUID]:

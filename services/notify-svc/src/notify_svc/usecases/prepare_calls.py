@@ -20,8 +20,9 @@ from notify_svc.store.event_bodies import load_bodies
 from notify_svc.store.parties import Parties, lock_parties, voided_among
 from notify_svc.store.subscriptions import SealedSecret, load_subscriptions, secrets_in_force
 
-#: How long a worker may keep a delivery; longer than any call may take.
-LEASE = timedelta(seconds=120)
+#: How long a delivery stays with a worker that says nothing. The sender renews it while its call
+#: goes on; a killed worker's places at a target are free again after this.
+LEASE = timedelta(seconds=30)
 #: Calls under way to one target, over all workers.
 MAX_CALLS_PER_TARGET = 16
 

@@ -19,6 +19,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            # A story may wait for rest more than once; one that asks for more of its own has it.
+            item.add_marker(pytest.mark.timeout(400))
 
 
 @pytest.fixture(scope="session")

@@ -260,7 +260,8 @@ class Consumer:
             position = self._positions.get(place)
             if position is not None:
                 lag[place[0]] += max(0, end - position.next)
-                if end < position.next and end != position.ended:
+                # Made anew, or told a batch short: the proof will tell.
+                if end < position.next:
                     self._positions.pop(place)
         for topic, records in lag.items():
             metrics.CONSUMER_LAG.labels(self._group, topic).set(records)

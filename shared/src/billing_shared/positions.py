@@ -21,16 +21,12 @@ class Alarm(Enum):
 
 @dataclass(slots=True)
 class Position:
-    """`next` is the offset row; `probe` is the record that must stand before it, to prove the log.
-
-    `ended` is the log's end as it was told when the place was last looked at.
-    """
+    """`next` is the offset row; `probe` the record that must stand before it, to prove the log."""
 
     next: int
     probe: str | None = None
     #: Nothing was read since the proof, so a gap in the offsets is the log's own.
     is_fresh: bool = True
-    ended: int = 0
 
     def is_proved_by(self, record: Record) -> bool:
         """Whether this is the record that was read last."""
@@ -67,8 +63,8 @@ def start_of(stored: Stored, begin: int, end: int) -> Start:
     before = min(stored.next, end) - 1
     if stored.last_record is None or before < begin:
         # Nothing was read yet, or the record that could prove the log has expired as it should.
-        return Start(stored.next, Position(stored.next, ended=end))
-    return Start(before, Position(stored.next, probe=stored.last_record, ended=end))
+        return Start(stored.next, Position(stored.next))
+    return Start(before, Position(stored.next, probe=stored.last_record))
 
 
 async def load(conn: Connection, group: str, begins: Mapping[Place, int]) -> dict[Place, Stored]:

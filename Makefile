@@ -6,7 +6,7 @@ WORKERS ?= auto
 SOURCES := shared services deploy/local tests conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stop token env test check format schemas lock venv clean
+.PHONY: help run demo stop token env test check format schemas promise lock venv clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,12 +29,13 @@ env: venv ## its URLs and a token for your shell: eval "$$(make -s env TENANT=ne
 test: venv ## all fast tests; SLOW=1 adds the slow ones; ARGS="-k name" for some
 	@$(BIN)/pytest -n $(WORKERS) $(if $(SLOW),-m "") $(ARGS)
 
-check: venv ## format, lint, types, import rules, generated files
+check: venv ## format, lint, types, import rules, generated files, promises kept
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check --no-cache $(SOURCES)
 	$(BIN)/mypy shared/src services/*/src deploy/local/src
 	$(BIN)/lint-imports --cache-dir .import_linter_cache
 	$(BIN)/python -m billing_shared.generate --check
+	$(BIN)/python -m billing_shared.promises --check
 
 format: venv ## put the code into its house style
 	$(BIN)/ruff format $(SOURCES)
@@ -42,6 +43,9 @@ format: venv ## put the code into its house style
 
 schemas: venv ## generate docs/events, docs/errors.md, docs/settings.md from the code
 	$(BIN)/python -m billing_shared.generate
+
+promise: venv ## freeze the events and routes of today as promised; done once per release
+	$(BIN)/python -m billing_shared.promises
 
 lock: ## pin every package anew (needs uv)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \

@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from billing_shared.contracts.compatibility import GROWING
 from billing_shared.contracts.envelope import Envelope, Event
 
 E = TypeVar("E", bound=Event)
@@ -84,6 +85,11 @@ def example(event: type[E]) -> E:
     return msgspec.convert(_struct(msgspec.inspect.type_info(event)), event)
 
 
+def bare_example(event: type[E]) -> E:
+    """The same with nothing that may be left out, and every list empty."""
+    return msgspec.convert(_bare(_struct(msgspec.inspect.type_info(event)), event), event)
+
+
 def example_envelope(event: Event) -> Envelope:
     """The envelope the example would travel in."""
     return Envelope(
@@ -111,12 +117,27 @@ def _struct(info: Any) -> dict[str, Any]:
     }
 
 
+def _bare(full: dict[str, Any], struct: type[msgspec.Struct]) -> dict[str, Any]:
+    kept = {}
+    for field in msgspec.structs.fields(struct):
+        if field.required:
+            value = full[field.encode_name]
+            if isinstance(value, list):
+                value = []
+            elif isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+                value = _bare(value, field.type)
+            kept[field.encode_name] = value
+    return kept
+
+
 def _value(owner: str, name: str, info: Any) -> Any:
     if (owner, name) in _BY_STRUCT:
         return _BY_STRUCT[owner, name]
     kind = type(info).__name__
     if kind == "UnionType":
         return _value(owner, name, next(t for t in info.types if type(t).__name__ != "NoneType"))
+    if kind == "Metadata" and GROWING in (info.extra_json_schema or {}):
+        return info.extra_json_schema[GROWING][0]
     if kind == "StructType":
         return _struct(info)
     if kind == "ListType" and type(info.item_type).__name__ == "StructType":

@@ -14,9 +14,13 @@ from billing_shared.contracts.envelope import (
     Sha256,
     SignedMinor,
 )
+from billing_shared.contracts.growing import growing
 
 PRODUCER = "payment-svc"
 
+ReferenceKind = Annotated[
+    str, growing("^[a-z][a-z-]*$", "creditor-reference", "end-to-end", "mandate", "bank")
+]
 PositiveMinor = Annotated[int, msgspec.Meta(ge=1, le=10**15 - 1)]
 
 
@@ -31,7 +35,7 @@ class Payer(Part, frozen=True, kw_only=True):
 class Reference(Part, frozen=True, kw_only=True):
     """A structured reference, as the bank delivered it (not cleaned)."""
 
-    kind: Literal["creditor-reference", "end-to-end", "mandate", "bank"]
+    kind: ReferenceKind
     value: str
 
 

@@ -1,7 +1,7 @@
 """Events published by recon-svc."""
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from billing_shared.contracts.envelope import (
@@ -12,22 +12,39 @@ from billing_shared.contracts.envelope import (
     Sha256,
     SignedMinor,
 )
+from billing_shared.contracts.growing import growing
 
 PRODUCER = "recon-svc"
 
-Code = Literal[
-    "ORPHAN_REVERSAL",
-    "CURRENCY_MISMATCH",
-    "DUPLICATE_PAYMENT",
-    "CLOSED_REFERENCE",
-    "BAD_REFERENCE",
-    "UNKNOWN_REFERENCE",
-    "AMBIGUOUS_MATCH",
-    "OVER_PAY",
-    "UNKNOWN_PAYER",
-    "MISSING_REMITTANCE",
-    "SHORT_PAY",
-    "INVOICE_CHANGED_AFTER_PAY",
+Code = Annotated[
+    str,
+    growing(
+        "^[A-Z][A-Z0-9_]*$",
+        "ORPHAN_REVERSAL",
+        "CURRENCY_MISMATCH",
+        "DUPLICATE_PAYMENT",
+        "CLOSED_REFERENCE",
+        "BAD_REFERENCE",
+        "UNKNOWN_REFERENCE",
+        "AMBIGUOUS_MATCH",
+        "OVER_PAY",
+        "UNKNOWN_PAYER",
+        "MISSING_REMITTANCE",
+        "SHORT_PAY",
+        "INVOICE_CHANGED_AFTER_PAY",
+    ),
+]
+Resolution = Annotated[
+    str,
+    growing(
+        "^[a-z][a-z-]*$",
+        "applied",
+        "on-account",
+        "refunded",
+        "accepted",
+        "dismissed",
+        "superseded",
+    ),
 ]
 
 
@@ -131,7 +148,7 @@ class DiscrepancyResolved(Event, frozen=True, kw_only=True):
 
     discrepancy_id: UUID
     code: Code
-    resolution: Literal["applied", "on-account", "refunded", "accepted", "dismissed", "superseded"]
+    resolution: Resolution
     journal_ids: list[UUID]
     superseded_by: UUID | None = None
     actor: str

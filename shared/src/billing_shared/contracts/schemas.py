@@ -1,10 +1,9 @@
 """JSON Schemas and an AsyncAPI 3 document of the events, made from their types.
 
 Schemas are open (unknown fields are allowed), because readers must ignore what they do not know;
-our own writers cannot send any. `incompatibilities` is the promise within v1: only additions.
+our own writers cannot send any. What may change within v1 is judged by `compatibility.py`.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -17,8 +16,6 @@ Schema = dict[str, Any]
 
 PARTITIONS = 12
 RETENTION_DAYS = 35
-#: Fields whose list of values may grow; readers take a value they do not know as "some other".
-GROWING = frozenset({"code"})
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -130,50 +127,3 @@ def headers_schema() -> Schema:
         "properties": properties,
         "required": [name for name in properties if name not in optional],
     }
-
-
-def incompatibilities(old: Schema, new: Schema) -> list[str]:
-    """What a reader of `old` could not bear in `new`, or the other way round: empty within v1."""
-    return list(_breaks(old, new, old.get("$defs", {}), new.get("$defs", {}), "value"))
-
-
-def _breaks(
-    old: Schema, new: Schema, old_defs: Schema, new_defs: Schema, path: str
-) -> Iterator[str]:
-    old, new = _resolved(old, old_defs), _resolved(new, new_defs)
-    old_properties, new_properties = old.get("properties", {}), new.get("properties", {})
-    for name in old_properties.keys() - new_properties.keys():
-        yield f"{path}.{name} was removed"
-    for name in set(new.get("required", ())) - set(old.get("required", ())):
-        yield f"{path}.{name} became required"
-    for name in set(old.get("required", ())) - set(new.get("required", ())):
-        yield f"{path}.{name} became optional"
-    for name in old_properties.keys() & new_properties.keys():
-        yield from _breaks(
-            old_properties[name], new_properties[name], old_defs, new_defs, f"{path}.{name}"
-        )
-    for word in ("items", "additionalProperties"):
-        if isinstance(old.get(word), dict) and isinstance(new.get(word), dict):
-            yield from _breaks(old[word], new[word], old_defs, new_defs, f"{path}[]")
-    for word in ("type", "format", "enum", "pattern", "minimum", "maximum", "const"):
-        if path.rpartition(".")[2] in GROWING and word == "enum":
-            if not set(old.get(word, ())) <= set(new.get(word, ())):
-                yield f"{path}: a value was removed"
-        elif old.get(word) != new.get(word):
-            yield f"{path}: {word} changed from {old.get(word)} to {new.get(word)}"
-    # Alternatives differ only by null, which an absent field stands for.
-    before, after = _alternatives(old, old_defs), _alternatives(new, new_defs)
-    if len(before) != len(after):
-        yield f"{path}: alternatives changed"
-    for first, second in zip(before, after, strict=False):
-        yield from _breaks(first, second, old_defs, new_defs, path)
-
-
-def _resolved(schema: Schema, defs: Schema) -> Schema:
-    name = schema.get("$ref", "").removeprefix("#/$defs/")
-    found: Schema = defs.get(name, schema)
-    return found
-
-
-def _alternatives(schema: Schema, defs: Schema) -> list[Schema]:
-    return [_resolved(each, defs) for each in schema.get("anyOf", ())]

@@ -99,7 +99,7 @@ def discrepancy_found(new: NewDiscrepancy) -> DiscrepancyFound:
     wanted = new.wanted
     return DiscrepancyFound(
         discrepancy_id=new.discrepancy_id,
-        code=wanted.code,  # type: ignore[arg-type]
+        code=wanted.code,
         family=wanted.family,  # type: ignore[arg-type]
         severity=new.severity,  # type: ignore[arg-type]
         amount_minor=wanted.amount_minor,
@@ -117,8 +117,8 @@ def discrepancy_found(new: NewDiscrepancy) -> DiscrepancyFound:
 def discrepancy_resolved(end: Ending, actor: str, reason: str) -> DiscrepancyResolved:
     return DiscrepancyResolved(
         discrepancy_id=end.discrepancy.discrepancy_id,
-        code=end.discrepancy.code,  # type: ignore[arg-type]
-        resolution=end.resolution,  # type: ignore[arg-type]
+        code=end.discrepancy.code,
+        resolution=end.resolution,
         journal_ids=list(end.journal_ids),
         superseded_by=end.superseded_by,
         actor=actor,

@@ -17,10 +17,15 @@ E = TypeVar("E", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class Incoming(Generic[E]):
-    """One event as it was read from the log."""
+    """One event as it was read from the log.
+
+    `value` is its JSON as it was sent: who passes an event on sends this, for a newer writer may
+    say more than we know.
+    """
 
     envelope: Envelope
     event: E
+    value: bytes
 
 
 #: One tenant's events of one type, in log order, to be applied in the transaction of `conn`, which
@@ -88,11 +93,12 @@ class Inbox:
         for record in records:
             envelope, event = record.contents()
             by_type = tenants.setdefault(envelope.tenant_id, {})
-            by_type.setdefault(type(event), []).append(Incoming(envelope, event))
+            incoming = Incoming(envelope, event, record.raw.value or b"")
+            by_type.setdefault(type(event), []).append(incoming)
         for tenant_id, by_type in tenants.items():
             await set_tenant(conn, tenant_id)
-            for event_type, incoming in by_type.items():
-                await self.handlers[event_type](conn, self._context(incoming[0].envelope), incoming)
+            for event_type, events in by_type.items():
+                await self.handlers[event_type](conn, self._context(events[0].envelope), events)
 
     @staticmethod
     def is_chance(error: Exception) -> bool:

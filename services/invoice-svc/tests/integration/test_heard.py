@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
+
 from billing_shared.consumer import Incoming
 from billing_shared.contracts import Envelope
 from billing_shared.contracts.recon import (
@@ -30,7 +32,7 @@ def incoming(event, sequence=1):
         sequence=sequence,
         correlation_id=new_id(),
     )
-    return Incoming(envelope, event)
+    return Incoming(envelope, event, msgspec.json.encode(event))
 
 
 async def hear(caller, *heard):
@@ -120,6 +122,15 @@ async def test_attention_lists_what_is_open(caller):
     assert [(a["discrepancy_id"], a["code"]) for a in attention] == [
         (str(each), "SHORT_PAY") for each in (one, two)
     ]
+    # A code of a later recon-svc is shown as it is.
+    later = new_id()
+    await hear(caller, found(later, invoice, "CHARGEBACK_LOST"))
+    attention = (await caller.get(path))["attention"]
+    assert (attention[-1]["discrepancy_id"], attention[-1]["code"]) == (
+        str(later),
+        "CHARGEBACK_LOST",
+    )
+    await hear(caller, resolved(later))
     await hear(caller, resolved(one))
     await hear(caller, found(one, invoice))
     attention = (await caller.get(path))["attention"]

@@ -14,7 +14,7 @@ import pytest
 
 from billing_shared.consumer import Incoming
 from billing_shared.context import Actor, Context
-from billing_shared.contracts import Envelope, Event
+from billing_shared.contracts import Envelope, Event, encode
 from billing_shared.contracts.envelope import Terms
 from billing_shared.contracts.invoice import (
     Address,
@@ -85,7 +85,7 @@ class World:
             sequence=sequence or self._sequence,
             correlation_id=new_id(),
         )
-        return Incoming(envelope, event)
+        return Incoming(envelope, event, encode(event))
 
     async def apply(self, *incoming: Incoming[Any]) -> None:
         """Each in a transaction of its own, as the consumer's worker would."""

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 
+from billing_shared.contracts import decode
 from billing_shared.ids import new_id
 from billing_shared.postgres import transaction
 from notify_svc.usecases.prepare_calls import MAX_CALLS_PER_TARGET, prepare_calls
@@ -36,6 +38,17 @@ async def test_an_event_reaches_its_subscriber_signed_and_whole(world: Any) -> N
     assert (delivery["state"], delivery["tries"]) == ("delivered", 1)
     [attempt] = delivery["attempts"]
     assert (attempt["result"], attempt["status_code"]) == ("delivered", 204)
+
+
+async def test_what_a_newer_writer_says_more_goes_on_to_the_subscriber(world: Any) -> None:
+    await world.subscribe(event_types=["invoice-issued"])
+    item = world.incoming(world.invoice())
+    sent = json.loads(item.value) | {"incoterm": "DAP"}
+    value = json.dumps(sent).encode()
+    await world.apply(replace(item, event=decode("invoice-issued", value), value=value))
+    await world.send()
+    [(_, body)] = world.hooks.received
+    assert json.loads(body)["data"] == sent
 
 
 async def test_each_subscription_gets_what_it_asked_for_and_once(world: Any) -> None:

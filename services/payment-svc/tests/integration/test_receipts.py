@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from billing_shared.contracts import Envelope
+from billing_shared.contracts import Envelope, encode
 from billing_shared.contracts.recon import Allocation, PaymentAllocated
 from billing_shared.inbox import Incoming
 from billing_shared.postgres import transaction
@@ -205,7 +205,7 @@ def allocated(payment_id: UUID, applied: int, sequence: int, tenant_id: UUID) ->
         sequence=sequence,
         correlation_id=uuid4(),
     )
-    return Incoming(envelope, event)
+    return Incoming(envelope, event, encode(event))
 
 
 @pytest.mark.parametrize("order", [[1, 2, 3], [3, 1, 2], [2, 3, 3]])

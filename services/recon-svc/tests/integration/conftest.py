@@ -12,7 +12,7 @@ import pytest
 
 from billing_shared.clock import SettableClock
 from billing_shared.context import Actor, Context
-from billing_shared.contracts import Envelope, Event
+from billing_shared.contracts import Envelope, Event, encode
 from billing_shared.contracts.envelope import Terms
 from billing_shared.contracts.invoice import (
     Address,
@@ -82,6 +82,7 @@ class Tenant:
                 correlation_id=new_id(),
             ),
             event,
+            encode(event),
         )
 
     async def feed_incoming(self, batch: Sequence[Incoming[Any]]) -> None:

@@ -5,20 +5,23 @@ The attributes are those of the Kafka headers, so that one subscriber can read b
 
 import msgspec
 
-from billing_shared.contracts import Envelope, Event, decode, encode
+from billing_shared.contracts import Envelope, Event, decode
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
 _encoder = msgspec.json.Encoder()
 
 
-def structured(envelope: Envelope, event: Event) -> bytes:
-    """One JSON object, UTF-8: every attribute of the envelope, and the event under `data`."""
+def structured(envelope: Envelope, value: bytes) -> bytes:
+    """One JSON object, UTF-8: every attribute of the envelope, and the event under `data`.
+
+    The value goes out as it came in, with the fields and codes that only its writer knows.
+    """
     attributes: dict[str, object] = {}
-    for name, value in envelope.headers():
+    for name, text in envelope.headers():
         attribute = name.removeprefix("ce_")
-        attributes["datacontenttype" if name == "content-type" else attribute] = value.decode()
-    attributes["data"] = msgspec.Raw(encode(event))
+        attributes["datacontenttype" if name == "content-type" else attribute] = text.decode()
+    attributes["data"] = msgspec.Raw(value)
     return _encoder.encode(attributes)
 
 

@@ -57,5 +57,5 @@ def body_of(item: Incoming[Any]) -> EventBody:
         type=item.envelope.type,
         subject_id=item.event.aggregate_id,
         occurred_at=item.envelope.time,
-        body=structured(item.envelope, item.event).decode(),
+        body=structured(item.envelope, item.value).decode(),
     )

@@ -1,6 +1,6 @@
 """Fixtures for every test: a Postgres and a broker, started when the first test asks for them.
 
-DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS, when set, replace the embedded ones.
+BROKER says which (billing_local/backing.py); DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS replace them.
 """
 
 import os
@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from billing_local.embedded_broker import EmbeddedBroker
-from billing_local.embedded_postgres import EmbeddedPostgres
+from billing_local import backing
 from billing_local.ports import claim_ports
 from billing_shared.telemetry import configure_logs
 from billing_shared.testing.database import Databases, ServiceDatabase
@@ -55,7 +54,7 @@ def postgres(server_folder: Path) -> Iterator[str]:
         yield given
         return
     port = claim_ports(server_folder / "postgres.json", ["postgres"])["postgres"]
-    server = EmbeddedPostgres(
+    server = backing.postgres(
         server_folder / "postgres", port, password=secrets.token_hex(8), is_durable=False
     )
     server.start()
@@ -70,8 +69,12 @@ def broker(server_folder: Path) -> Iterator[str]:
     if given:
         yield given
         return
-    port = claim_ports(server_folder / "broker.json", ["broker"])["broker"]
-    server = EmbeddedBroker(port, server_folder / "broker.log")
+    ports = claim_ports(server_folder / "broker.json", ["broker", "controller"])
+    server = backing.broker(
+        server_folder / "broker",
+        (ports["broker"], ports["controller"]),
+        server_folder / "broker.log",
+    )
     server.start()
     yield server.bootstrap
     server.stop()

@@ -21,9 +21,7 @@ MAX_POLL_RECORDS = 500
 #: The embedded broker answers a long poll only when it ends, and a fetch past its log's end never.
 EMBEDDED_FETCH_WAIT_MS = 20
 EMBEDDED_REQUEST_MS = 5_000
-#: How soon a client sees that a topic has more partitions than it was made up with (0016). Until
-#: then a consumer knows nothing of the others, and what they hold waits: by default five minutes.
-EMBEDDED_METADATA_MS = 2_000
+#: How long a consumer may wait for a topic that was made after it joined.
 METADATA_MS = 60_000
 FETCH_WAIT_MS = 500
 REQUEST_MS = 10_000
@@ -33,7 +31,7 @@ REQUEST_MS = 10_000
 class Broker:
     """Where the broker is and what it can do.
 
-    `is_embedded` softens what the in-memory broker of the local profile does not know (producer
+    `is_embedded` softens what the launcher's in-memory broker does not know (producer
     idempotence). `connection` holds security settings as aiokafka names them.
     """
 
@@ -61,7 +59,6 @@ class Broker:
             max_batch_size=PRODUCER_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
             request_timeout_ms=self._request_ms,
-            metadata_max_age_ms=self._metadata_ms,
             **self.connection,
         )
 
@@ -79,7 +76,7 @@ class Broker:
             max_poll_records=MAX_POLL_RECORDS,
             fetch_max_wait_ms=EMBEDDED_FETCH_WAIT_MS if self.is_embedded else FETCH_WAIT_MS,
             request_timeout_ms=self._request_ms,
-            metadata_max_age_ms=self._metadata_ms,
+            metadata_max_age_ms=METADATA_MS,
             session_timeout_ms=6_000 if self.is_embedded else 15_000,
             heartbeat_interval_ms=1_000 if self.is_embedded else 3_000,
             rebalance_timeout_ms=20_000,
@@ -89,10 +86,6 @@ class Broker:
     @property
     def _request_ms(self) -> int:
         return EMBEDDED_REQUEST_MS if self.is_embedded else REQUEST_MS
-
-    @property
-    def _metadata_ms(self) -> int:
-        return EMBEDDED_METADATA_MS if self.is_embedded else METADATA_MS
 
 
 async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:

@@ -39,6 +39,6 @@ def broker_of(settings: ServiceSettings) -> Broker:
     return Broker(
         settings.kafka_bootstrap_servers,
         settings.topic_prefix,
-        is_embedded=settings.profile != "production",
+        is_embedded=settings.kafka_is_embedded,
         connection=settings.kafka_security(),
     )

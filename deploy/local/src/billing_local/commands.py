@@ -30,6 +30,7 @@ class Backing:
     admin_dsn: str
     bootstrap_servers: str
     topic_prefix: str = ""
+    is_embedded_broker: bool = False
 
 
 def first_tenant() -> UUID:
@@ -49,7 +50,15 @@ def telemetry(service: str) -> str:
 
 def port_names() -> list[str]:
     """Every port the system needs; each is kept from run to run."""
-    return [*SERVICES, *map(telemetry, SERVICES), *SINKS, "smtp", "postgres", "broker"]
+    return [
+        *SERVICES,
+        *map(telemetry, SERVICES),
+        *SINKS,
+        "smtp",
+        "postgres",
+        "broker",
+        "controller",
+    ]
 
 
 def role_password(admin_dsn: str, role: str) -> str:
@@ -104,6 +113,7 @@ def service_env(
         "WORKER_DATABASE_URL": role_dsn(backing.admin_dsn, f"{name}_relay"),
         "POOL_SIZE": str(POOL_SIZE),
         "KAFKA_BOOTSTRAP_SERVERS": backing.bootstrap_servers,
+        "KAFKA_IS_EMBEDDED": str(backing.is_embedded_broker),
         "TOPIC_PREFIX": backing.topic_prefix,
         "HOST": HOST,
         "PORT": str(ports[service]),

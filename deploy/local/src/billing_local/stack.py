@@ -18,11 +18,10 @@ from uuid import UUID
 
 import httpx
 
-from billing_local import commands
+from billing_local import backing, commands
 from billing_local.child import Child
 from billing_local.commands import SERVICES, SINKS, Backing, first_tenant
-from billing_local.embedded_broker import EmbeddedBroker
-from billing_local.embedded_postgres import EmbeddedPostgres
+from billing_local.embedded_broker import EMBEDDED_PARTITIONS
 from billing_local.home import Home
 from billing_local.ports import HOST
 from billing_local.supervisor import Process, Supervisor
@@ -32,7 +31,7 @@ from billing_shared import local_issuer
 from billing_shared.auth import make_local_keys
 from billing_shared.migrate import migrate
 from billing_shared.replay import refill_pending
-from billing_shared.topics import create_topics, topic_names
+from billing_shared.topics import PARTITIONS, create_topics, topic_names
 
 #: How long everything may take to say it is ready, in seconds.
 READY_WITHIN_SECONDS = 60.0
@@ -177,7 +176,7 @@ class Stack:
         """The embedded two, or what the environment names instead."""
         admin_dsn = os.environ.get("DATABASE_URL")
         if not admin_dsn:
-            postgres = EmbeddedPostgres(
+            postgres = backing.postgres(
                 self.home.folder / "postgres",
                 self._ports["postgres"],
                 password=self.home.secret("postgres"),
@@ -185,12 +184,17 @@ class Stack:
             )
             await self._add("postgres", postgres)
             admin_dsn = postgres.dsn()
+        prefix = os.environ.get("BILLING_TOPIC_PREFIX", "")
         servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-        if not servers:
-            broker = EmbeddedBroker(self._ports["broker"], self.home.log("broker"))
-            await self._add("broker", broker, and_then=self._fill_broker)
-            servers = broker.bootstrap
-        return Backing(admin_dsn, servers, os.environ.get("BILLING_TOPIC_PREFIX", ""))
+        if servers:
+            return Backing(admin_dsn, servers, prefix)
+        broker = backing.broker(
+            self.home.folder / "broker",
+            (self._ports["broker"], self._ports["controller"]),
+            self.home.log("broker"),
+        )
+        await self._add("broker", broker, and_then=self._fill_broker)
+        return Backing(admin_dsn, broker.bootstrap, prefix, broker.is_embedded)
 
     async def _add(
         self,
@@ -228,8 +232,10 @@ class Stack:
 
     async def _fill_broker(self) -> None:
         """Topics, and on the embedded broker what a subscribed group has not had yet."""
-        await create_topics(self.bootstrap_servers, topic_names(self.backing.topic_prefix))
-        if "broker" in self._processes:
+        names = topic_names(self.backing.topic_prefix)
+        partitions = EMBEDDED_PARTITIONS if self.backing.is_embedded_broker else PARTITIONS
+        await create_topics(self.bootstrap_servers, names, partitions=partitions)
+        if self.backing.is_embedded_broker:
             count = await refill_pending(self.admin_dsn)
             if count:
                 self._say(f"{count} events put back for the broker")

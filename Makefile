@@ -3,10 +3,10 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTHON ?= python3
 WORKERS ?= auto
-SOURCES := shared services deploy/local tests conftest.py
+SOURCES := shared services deploy/local tests bench conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stop token env test check format schemas promise lock venv clean
+.PHONY: help run demo stop token env test check format schemas promise bench lock venv clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,10 +32,13 @@ test: venv ## all fast tests; SLOW=1 adds the slow ones; ARGS="-k name" for some
 check: venv ## format, lint, types, import rules, generated files, promises kept
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check --no-cache $(SOURCES)
-	$(BIN)/mypy shared/src services/*/src deploy/local/src
+	$(BIN)/mypy shared/src services/*/src deploy/local/src bench
 	$(BIN)/lint-imports --cache-dir .import_linter_cache
 	$(BIN)/python -m billing_shared.generate --check
 	$(BIN)/python -m billing_shared.promises --check
+
+bench: venv ## what we cost against a floor: make bench BROKER=apache ARGS=--quick (bench/README.md)
+	@$(BIN)/python -m bench $(if $(BROKER),--broker $(BROKER)) $(ARGS)
 
 format: venv ## put the code into its house style
 	$(BIN)/ruff format $(SOURCES)

@@ -1,0 +1,1 @@
+"""What our code costs against what the machine, Postgres and the broker cost by themselves."""

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -17,10 +18,37 @@ from billing_local.ports import HOST
 from billing_shared.local_issuer import ISSUER
 
 SERVICES = ("invoice-svc", "payment-svc", "recon-svc", "notify-svc")
+#: The roles a service runs in here: one process that does all, as small systems have it.
+TOGETHER = ("all",)
 #: The outside world of the local system: where mails and webhooks end.
 SINKS = ("mail", "webhooks")
 #: Connections one pool of one process may take of the machine's Postgres.
 POOL_SIZE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process of a service. Names are unique: `invoice-svc`, or `invoice-svc/worker-2`."""
+
+    name: str
+    service: str
+    role: str
+
+    @property
+    def telemetry(self) -> str:
+        """The name of its second port."""
+        return f"{self.name}/telemetry"
+
+
+def parts(roles: Sequence[str] = TOGETHER) -> list[Part]:
+    """The processes of all services, each service run in these roles."""
+    if tuple(roles) == TOGETHER:
+        return [Part(service, service, "all") for service in SERVICES]
+    return [
+        Part(f"{service}/{role}-{number}", service, role)
+        for service in SERVICES
+        for number, role in enumerate(roles, start=1)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +71,10 @@ def package(service: str) -> str:
     return service.replace("-", "_")
 
 
-def telemetry(service: str) -> str:
-    """The name of a service's second port."""
-    return f"{service}/telemetry"
-
-
-def port_names() -> list[str]:
+def port_names(run: Sequence[Part]) -> list[str]:
     """Every port the system needs; each is kept from run to run."""
-    return [
-        *SERVICES,
-        *map(telemetry, SERVICES),
-        *SINKS,
-        "smtp",
-        "postgres",
-        "broker",
-        "controller",
-    ]
+    servers = ["smtp", "postgres", "broker", "controller"]
+    return [*SERVICES, *(part.telemetry for part in run), *SINKS, *servers]
 
 
 def role_password(admin_dsn: str, role: str) -> str:
@@ -83,8 +99,8 @@ def _argv(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-def service_argv(service: str) -> list[str]:
-    return _argv(f"{package(service)}.main", "all")
+def service_argv(part: Part) -> list[str]:
+    return _argv(f"{package(part.service)}.main", part.role)
 
 
 def sink_argv(sink: str, home: Home, ports: dict[str, int]) -> list[str]:
@@ -103,10 +119,10 @@ def base_env() -> dict[str, str]:
 
 
 def service_env(
-    service: str, ports: dict[str, int], backing: Backing, profile: str, jwks_file: Path
+    part: Part, ports: dict[str, int], backing: Backing, profile: str, jwks_file: Path
 ) -> dict[str, str]:
-    """The environment of one service."""
-    name = service.removesuffix("-svc")
+    """The environment of one process of a service."""
+    name = part.service.removesuffix("-svc")
     settings = {
         "PROFILE": profile,
         "DATABASE_URL": role_dsn(backing.admin_dsn, f"{name}_app"),
@@ -116,12 +132,12 @@ def service_env(
         "KAFKA_IS_EMBEDDED": str(backing.is_embedded_broker),
         "TOPIC_PREFIX": backing.topic_prefix,
         "HOST": HOST,
-        "PORT": str(ports[service]),
-        "TELEMETRY_PORT": str(ports[telemetry(service)]),
+        "PORT": str(ports[part.service]),
+        "TELEMETRY_PORT": str(ports[part.telemetry]),
         "ISSUER": ISSUER,
         "JWKS_FILE": str(jwks_file),
     }
-    if service == "notify-svc":
+    if part.service == "notify-svc":
         settings |= {
             "SMTP_HOST": HOST,
             "SMTP_PORT": str(ports["smtp"]),

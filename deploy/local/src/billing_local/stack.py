@@ -9,16 +9,19 @@ async with Stack(folder, profile="test") as stack:
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 import httpx
 
 from billing_local import backing, commands
+from billing_local.apache_kafka import ApacheKafka
 from billing_local.child import Child
 from billing_local.commands import SERVICES, SINKS, Backing, first_tenant
 from billing_local.embedded_broker import EMBEDDED_PARTITIONS
@@ -47,13 +50,23 @@ class Stack:
 
     `profile` is `local` or `test` (a database that may forget at a power cut). `say` gets a line
     for each thing that happens. DATABASE_URL and KAFKA_BOOTSTRAP_SERVERS replace the embedded two.
+    Each service runs in these `roles`, one process each. `detours` are ports at which the services
+    are sent to `postgres` and `broker`: somebody listens there and passes on what they say.
     """
 
     def __init__(
-        self, folder: Path, profile: str = "local", *, say: Callable[[str], None] | None = None
+        self,
+        folder: Path,
+        profile: str = "local",
+        *,
+        say: Callable[[str], None] | None = None,
+        roles: Sequence[str] = commands.TOGETHER,
+        detours: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.home = Home(folder)
         self.profile = profile
+        self.parts = commands.parts(roles)
+        self._detours = detours
         self._say = say or (lambda _line: None)
         self._supervisor = Supervisor(self._say)
         self._processes: dict[str, Process] = {}
@@ -84,8 +97,12 @@ class Stack:
 
     @property
     def telemetry_urls(self) -> dict[str, str]:
-        """The second port of each service: /readyz, /metrics, PUT /clock."""
-        return {s: f"http://{HOST}:{self._ports[commands.telemetry(s)]}" for s in SERVICES}
+        """The second port of each process: /readyz, /metrics, PUT /clock."""
+        return {p.name: f"http://{HOST}:{self._ports[p.telemetry]}" for p in self.parts}
+
+    def port(self, name: str) -> int:
+        """Where `postgres`, `broker`, a service or a sink listens."""
+        return self._ports[name]
 
     @property
     def backing(self) -> Backing:
@@ -120,7 +137,7 @@ class Stack:
 
     async def _start(self) -> None:
         self._watchdog = Watchdog() if watchdog_is_needed() else None
-        self._ports = self.home.ports(commands.port_names())
+        self._ports = self.home.ports(commands.port_names(self.parts))
         jwks_file = make_local_keys(self._keys).jwks_file
         for sink in SINKS:
             argv = commands.sink_argv(sink, self.home, self._ports)
@@ -128,11 +145,12 @@ class Stack:
         self._backing = await self._start_backing()
         await self._migrate()
         await self._fill_broker()
-        for service in SERVICES:
-            env = commands.service_env(service, self._ports, self._backing, self.profile, jwks_file)
-            argv = commands.service_argv(service)
-            await self._add(service, Child(argv, env, self.home.log(service)))
-        for name in (*SINKS, *SERVICES):
+        told = self._told_backing()
+        for part in self.parts:
+            env = commands.service_env(part, self._ports, told, self.profile, jwks_file)
+            argv = commands.service_argv(part)
+            await self._add(part.name, Child(argv, env, self.home.log(part.name)))
+        for name in (*SINKS, *self.telemetry_urls):
             await self._wait_ready(name)
         self._supervisor.begin()
         self.home.tell_ready(self._facts())
@@ -167,6 +185,14 @@ class Stack:
         self._supervisor.want(name, self._processes[name], self._starts[name])
         await self._wait_ready(name)
 
+    async def lose_log(self) -> None:
+        """Kill the broker and let it forget its log, as a lost disk does; it comes back empty."""
+        await self.kill("broker")
+        broker = self._processes["broker"]
+        if isinstance(broker, ApacheKafka):
+            broker.forget()
+        await self.restart("broker")
+
     def pids(self) -> dict[str, int]:
         """The process ids of what runs now."""
         alive = {n: p.pid for n, p in self._processes.items() if p.is_alive()}
@@ -192,9 +218,18 @@ class Stack:
             self.home.folder / "broker",
             (self._ports["broker"], self._ports["controller"]),
             self.home.log("broker"),
+            advertised_port=self._detours.get("broker"),
         )
         await self._add("broker", broker, and_then=self._fill_broker)
         return Backing(admin_dsn, broker.bootstrap, prefix, broker.is_embedded)
+
+    def _told_backing(self) -> Backing:
+        """The backing as the services are told of it."""
+        if "postgres" not in self._detours:
+            return self.backing
+        url = urlsplit(self.admin_dsn)
+        place = f"{url.netloc.rpartition('@')[0]}@{HOST}:{self._detours['postgres']}"
+        return replace(self.backing, admin_dsn=urlunsplit(url._replace(netloc=place)))
 
     async def _add(
         self,
@@ -244,7 +279,7 @@ class Stack:
         base = self.telemetry_urls.get(name) or self.urls.get(name)
         if base is None:
             return
-        url = base + ("/readyz" if name in SERVICES else "/health/ready")
+        url = base + ("/health/ready" if name in SINKS else "/readyz")
         async with httpx.AsyncClient(timeout=2) as client:
             for _ in range(int(READY_WITHIN_SECONDS / ASK_EVERY_SECONDS)):
                 try:

@@ -54,9 +54,14 @@ async def run_month(stack: Stack, console: Console) -> Report:
     return report
 
 
-async def play(stack: Stack, months: Sequence[TenantMonth], console: Console) -> list[Found]:
+async def play(
+    stack: Stack,
+    months: Sequence[TenantMonth],
+    console: Console,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> list[Found]:
     """Send whole months to the system, and answer what it made of them once it is at rest."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(transport=transport) as client:
         drives = [
             TenantDrive(
                 month,

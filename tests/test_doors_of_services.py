@@ -44,7 +44,7 @@ def client(app, scopes: set[str] | None = None) -> httpx.AsyncClient:
 
 def calls(app) -> Iterator[tuple[str, str, str]]:
     for route in routes_of(app):
-        path = route.path
+        path = route.path_format
         for name in route.param_convertors:
             path = path.replace("{" + name + "}", str(new_id()))
         if path.startswith("/v1/"):

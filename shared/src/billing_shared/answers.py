@@ -1,14 +1,18 @@
 """JSON answers with the headers of the house: Location, ETag, As-Of; and If-Match on the way in."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from billing_shared.errors import Malformed, PreconditionRequired
+
+#: An entity tag as we give it; proxies may make it a weak one.
+ETAG_PATTERN = r'(W/)?"(?P<version>[0-9]{1,18})"'
 
 
 def respond(
@@ -41,10 +45,23 @@ def to_json(body: BaseModel | Mapping[str, Any]) -> bytes:
 
 def if_match(request: Request) -> int:
     """The version a caller read. PreconditionRequired when missing, Malformed when not ours."""
+    version = if_match_or_none(request)
+    if version is None:
+        raise PreconditionRequired("precondition-required", "header If-Match is required")
+    return version
+
+
+def if_match_or_none(request: Request) -> int | None:
+    """The version a caller read, if it says so; Malformed when not ours."""
     value = request.headers.get("if-match")
     if value is None:
-        raise PreconditionRequired("precondition-required", "header If-Match is required")
-    number = value.strip().removeprefix("W/").strip('"')
-    if not (number.isascii() and number.isdigit() and len(number) <= 18):
+        return None
+    found = re.fullmatch(ETAG_PATTERN, value.strip())
+    if found is None:
         raise Malformed("if-match-invalid", "header If-Match must hold one ETag as we gave it")
-    return int(number)
+    return int(found["version"])
+
+
+#: Parameters of routes; the OpenAPI document shows the header, required or not.
+Version = Annotated[int, Depends(if_match)]
+VersionOrNone = Annotated[int | None, Depends(if_match_or_none)]

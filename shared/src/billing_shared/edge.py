@@ -90,7 +90,7 @@ class Edge:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         service, method = self._resources.service, scope["method"]
-        template = getattr(scope.get("route"), "path", "unmatched")
+        template = getattr(scope.get("route"), "path_format", "unmatched")
         HTTP_SECONDS.labels(service, method, template, str(status)).observe(seconds)
         if status in (401, 403):
             AUTH_REFUSED.labels(service, str(status)).inc()

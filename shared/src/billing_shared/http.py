@@ -7,7 +7,8 @@ async def add_customer(body: NewCustomer, door: Annotated[Door, may("customers:w
         return await change.answer(201, CustomerView.of(customer), etag=customer.version)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
@@ -16,7 +17,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from billing_shared import idempotency
-from billing_shared.answers import if_match, respond
+from billing_shared.answers import Version, VersionOrNone, respond
 from billing_shared.bodies import ndjson, read_file
 from billing_shared.doors import Change, Door, Resources, may
 from billing_shared.edge import Edge
@@ -29,8 +30,9 @@ __all__ = [
     "Change",
     "Door",
     "Resources",
+    "Version",
+    "VersionOrNone",
     "create_app",
-    "if_match",
     "may",
     "ndjson",
     "read_file",
@@ -57,7 +59,7 @@ def create_app(routers: Sequence[APIRouter], resources: Resources) -> FastAPI:
         app.add_exception_handler(kind, render)
     app.add_exception_handler(idempotency.Replayed, _answer_again)
     app.add_middleware(Edge, resources=resources)
-    complete(app, scope_of)
+    complete(app, scope_of, depends_on)
     return app
 
 
@@ -68,16 +70,23 @@ def routes_of(app: FastAPI) -> list[RouteContext]:
 
 def scope_of(route: RouteContext) -> str | None:
     """The scope a route asks for, or None when it has no door."""
+    scopes = (getattr(call, "billing_scope", None) for call in _calls(route))
+    return next((scope for scope in scopes if scope is not None), None)
 
-    def scopes(dependant: Dependant) -> Iterator[str]:
-        found = getattr(dependant.call, "billing_scope", None)
-        if found is not None:
-            yield found
+
+def depends_on(route: RouteContext, call: Callable[..., Any]) -> bool:
+    """Whether a route asks for what `call` reads from the request."""
+    return call in _calls(route)
+
+
+def _calls(route: RouteContext) -> list[Callable[..., Any] | None]:
+    def calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
+        yield dependant.call
         for inner in dependant.dependencies:
-            yield from scopes(inner)
+            yield from calls(inner)
 
     dependant = getattr(route, "dependant", None)
-    return next(scopes(dependant), None) if dependant is not None else None
+    return list(calls(dependant)) if dependant is not None else []
 
 
 def _check_door(route: RouteContext) -> None:

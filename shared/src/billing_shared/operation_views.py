@@ -4,9 +4,10 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from billing_shared import policy
+from billing_shared.moments import Day, Instant
 
 MAX_DEAD_LETTERS = 1_000
 
@@ -70,8 +71,8 @@ class PolicyView(BaseModel):
 class NewPolicy(Closed):
     """Values to change from a date on; what is not named stays as it is."""
 
-    effective_on: date = Field(examples=["2027-01-01"])
-    values: dict[str, Any] = Field(examples=[{"limits": {"clerk": 500}}])
+    effective_on: Day = Field(examples=["2027-01-01"])
+    values: dict[str, Any]
     reason: Reason
 
 
@@ -102,8 +103,8 @@ class DeadLetterReplay(Closed):
 class OutboxReplay(Closed):
     """Publish the tenant's events of a time again, with their old ids; readers drop repeats."""
 
-    since: AwareDatetime = Field(examples=["2026-11-01T00:00:00Z"])
-    until: AwareDatetime | None = None
+    since: Instant = Field(examples=["2026-11-01T00:00:00Z"])
+    until: Instant | None = None
     topics: list[str] | None = Field(None, min_length=1, examples=[["invoice-issued"]])
     reason: Reason
 
@@ -122,7 +123,7 @@ class JobView(BaseModel):
 class JobRun(Closed):
     """Run a job for a date."""
 
-    local_date: date
+    local_date: Day
     reason: Reason
 
 

@@ -4,12 +4,12 @@ An operator sees codes and positions here, never a payload; what is asked for is
 operator request, which the worker carries out.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Body, Response
 
 from billing_shared import audit, policy
 from billing_shared.contracts import EVENTS
@@ -17,6 +17,7 @@ from billing_shared.errors import NotFound, invalid
 from billing_shared.http import Change, Door, may
 from billing_shared.ids import new_id
 from billing_shared.migrate import schema_of
+from billing_shared.moments import Day
 from billing_shared.operation_views import (
     AuditView,
     DeadLetterReplay,
@@ -82,10 +83,16 @@ def _audit_view(row: asyncpg.Record) -> AuditView:
 
 def _policy_routes(router: APIRouter, package: str) -> None:
     default = policy.load_default(package)
+    # Each service has tables of its own; what is shown is one that it takes.
+    shown = {
+        "effective_on": "2027-01-01",
+        "values": dict(list(default.values.items())[:1]),
+        "reason": "as the board decided",
+    }
 
     @router.get("/policy", response_model=PolicyView, summary="The policy in force on a date")
     async def get_policy(
-        door: Annotated[Door, may("policies:read")], on: date | None = None
+        door: Annotated[Door, may("policies:read")], on: Day | None = None
     ) -> PolicyView:
         async with door.read() as (conn, context):
             day = on or context.now.date()
@@ -107,7 +114,10 @@ def _policy_routes(router: APIRouter, package: str) -> None:
     @router.post(
         "/policy", status_code=201, response_model=PolicyView, summary="Set values from a date on"
     )
-    async def set_policy(body: NewPolicy, door: Annotated[Door, may("policies:write")]) -> Response:
+    async def set_policy(
+        body: Annotated[NewPolicy, Body(examples=[shown])],
+        door: Annotated[Door, may("policies:write")],
+    ) -> Response:
         async with door.change(body.reason) as change:
             before = await policy.policy_in_force(change.conn, default, body.effective_on)
             version = await policy.add_version(
@@ -152,7 +162,7 @@ def _dead_letter_routes(router: APIRouter) -> None:
         )
 
     @router.get(
-        "/dead-letters/{dead_letter_id}", response_model=DeadLetterView, summary="One of them"
+        "/dead-letters/{dead_letter_id:uuid}", response_model=DeadLetterView, summary="One of them"
     )
     async def get_dead_letter(
         dead_letter_id: UUID, door: Annotated[Door, may("dead-letters:read")]

@@ -16,9 +16,10 @@ from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from billing_shared.errors import Malformed
+from billing_shared.moments import Instant
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
@@ -94,7 +95,7 @@ def _page(
         Query(max_length=MAX_CURSOR_CHARACTERS, description="`next_cursor` of the page before"),
     ] = None,
     updated_after: Annotated[
-        AwareDatetime | None, Query(description="only what changed after this instant")
+        Instant | None, Query(description="only what changed after this instant")
     ] = None,
 ) -> Page:
     secret: bytes = request.app.state.cursor_secret

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from billing_shared import audit
 from billing_shared.errors import Conflict, Stale, invalid
-from billing_shared.http import Door, if_match, may, ndjson, respond
+from billing_shared.http import Door, Version, may, ndjson, respond
 from billing_shared.ids import new_id
 from billing_shared.operations import operations
 from billing_shared.paging import Listed, Paged
@@ -109,9 +109,11 @@ async def list_things(
 
 @router.put("/v1/customers/{thing_id}", response_model=ThingView)
 async def rename_thing(
-    thing_id: UUID, body: NewThing, request: Request, door: Annotated[Door, may("customers:write")]
+    thing_id: UUID,
+    body: NewThing,
+    door: Annotated[Door, may("customers:write")],
+    version: Version,
 ) -> Response:
-    version = if_match(request)
     async with door.change() as change:
         row = await change.conn.fetchrow(
             "update thing set name = $2, version = version + 1 "

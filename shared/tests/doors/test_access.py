@@ -11,7 +11,7 @@ from billing_shared.testing.api import Api
 def routes(api: Api) -> list[tuple[str, str, str]]:
     found = []
     for route in routes_of(api.app):
-        path = route.path
+        path = route.path_format
         for name in route.param_convertors:
             path = path.replace("{" + name + "}", str(new_id()))
         if path.startswith("/v1/"):

@@ -47,7 +47,8 @@ def check_problem(answer, status, code):
         ("GET", "/v1/invoices/timeout", {}, 503, "unavailable"),
         ("GET", "/v1/invoices/invalid", {}, 422, "invalid"),
         ("PUT", f"/v1/customers/{SOMEONE}", {"json": {"name": "a"}}, 428, "precondition-required"),
-        ("PUT", "/v1/customers/no-uuid", {"json": {"name": "a"}}, 422, "invalid"),
+        ("GET", "/v1/shared/dead-letters/no-uuid", {}, 404, "not-found"),
+        ("GET", "/v1/shared/dead-letters/replays", {}, 405, "method-not-allowed"),
     ],
 )  # fmt: skip
 async def test_every_error_is_a_problem(api: Api, method, path, send, status, code):

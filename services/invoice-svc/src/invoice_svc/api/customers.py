@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from billing_shared.contracts.invoice import Email
 from billing_shared.errors import NotFound
-from billing_shared.http import Door, if_match, may, respond
+from billing_shared.http import Door, Version, may, respond
 from billing_shared.paging import Listed, Paged
 from invoice_svc.api import wire
 from invoice_svc.api.sellers import AddressView
@@ -219,11 +219,10 @@ async def get_customer(customer_id: UUID, door: Annotated[Door, may("customers:r
 async def put_customer(
     customer_id: UUID,
     body: CustomerBody,
-    request: Request,
     door: Annotated[Door, may("customers:write")],
+    version: Version,
 ) -> Response:
     """Replace what is known of a customer; If-Match says which version you read."""
-    version = if_match(request)
     async with door.change() as change:
         customer = await replace_customer(
             change.conn, change.context, customer_id, version, body.details()

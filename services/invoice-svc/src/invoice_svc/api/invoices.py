@@ -1,14 +1,15 @@
 """Invoices one by one: draft, change, issue, void, look up."""
 
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from billing_shared.context import Context
 from billing_shared.errors import NotFound
-from billing_shared.http import Door, if_match, may, respond
+from billing_shared.http import Door, Version, VersionOrNone, may, respond
+from billing_shared.moments import Day
+from billing_shared.openapi_parts import SHOWS_AS_OF
 from billing_shared.paging import Listed, Paged
 from billing_shared.postgres import Connection
 from invoice_svc.api.invoice_requests import InvoiceBody, IssueBody, VoidBody
@@ -55,7 +56,7 @@ async def list_invoices(
     external_ref: Annotated[str | None, Query(max_length=100)] = None,
     currency: Annotated[str | None, Query(pattern="^[A-Z]{3}$")] = None,
     due_before: Annotated[
-        date | None, Query(description="issued, not settled, and due before this day")
+        Day | None, Query(description="issued, not settled, and due before this day")
     ] = None,
 ) -> Listed[InvoiceSummary]:
     """Invoices in the order of their last change, without their lines."""
@@ -75,7 +76,7 @@ async def list_invoices(
     return page.answer(rows, lambda row: (row.updated_at, row.invoice_id), InvoiceSummary.of)
 
 
-@router.get("/v1/invoices/{invoice_id}", response_model=InvoiceView)
+@router.get("/v1/invoices/{invoice_id}", response_model=InvoiceView, responses=SHOWS_AS_OF)
 async def get_invoice(invoice_id: UUID, door: Annotated[Door, may("invoices:read")]) -> Response:
     """One invoice whole, with what recon-svc last said is due and what it found wrong."""
     async with door.read() as (conn, context):
@@ -100,11 +101,10 @@ async def get_document(invoice_id: UUID, door: Annotated[Door, may("invoices:rea
 async def put_draft(
     invoice_id: UUID,
     body: InvoiceBody,
-    request: Request,
     door: Annotated[Door, may("invoices:write")],
+    version: Version,
 ) -> Response:
     """Replace a draft whole; If-Match says which version you read."""
-    version = if_match(request)
     async with door.change() as change:
         wanted = (body.customer, body.content())
         draft = await replace_draft(change.conn, change.context, invoice_id, version, wanted)
@@ -114,10 +114,9 @@ async def put_draft(
 
 @router.delete("/v1/invoices/{invoice_id}", status_code=204)
 async def remove_draft(
-    invoice_id: UUID, request: Request, door: Annotated[Door, may("invoices:write")]
+    invoice_id: UUID, door: Annotated[Door, may("invoices:write")], version: Version
 ) -> Response:
     """Throw a draft away; what is issued can only be voided or credited."""
-    version = if_match(request)
     async with door.change() as change:
         await delete_draft(change.conn, change.context, invoice_id, version)
         return await change.answer(204)
@@ -126,15 +125,14 @@ async def remove_draft(
 @router.post("/v1/invoices/{invoice_id}/issue", response_model=InvoiceView)
 async def issue_invoice(
     invoice_id: UUID,
-    request: Request,
     door: Annotated[Door, may("invoices:write")],
+    version: VersionOrNone,
     body: IssueBody = IssueBody(),  # noqa: B008 - frozen
 ) -> Response:
     """Issue a draft: number, payment reference and due date are set, the document is frozen.
 
     With If-Match, only if the draft is still the one you read.
     """
-    version = if_match(request) if "if-match" in request.headers else None
     async with door.change() as change:
         orders = [(invoice_id, body.dates(), version)]
         issued = only(await issue_invoices(change.conn, change.context, orders))

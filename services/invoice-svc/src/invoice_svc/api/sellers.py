@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from billing_shared.contracts.invoice import Address
 from billing_shared.errors import NotFound
-from billing_shared.http import Door, if_match, may, respond
+from billing_shared.http import Door, VersionOrNone, may, respond
 from invoice_svc.api import wire
 from invoice_svc.domain.seller import Seller, SellerDetails
 from invoice_svc.store import sellers
@@ -107,10 +107,9 @@ class SellerView(BaseModel):
 
 @router.put("/v1/seller", response_model=SellerView)
 async def set_seller(
-    body: SellerBody, request: Request, door: Annotated[Door, may("sellers:write")]
+    body: SellerBody, door: Annotated[Door, may("sellers:write")], version: VersionOrNone
 ) -> Response:
     """Say who you are: the first call of every tenant. If-Match is needed to change it later."""
-    version = if_match(request) if "if-match" in request.headers else None
     async with door.change() as change:
         seller = await put_seller(change.conn, change.context, body.details(), version)
         view = SellerView.of(change.context.tenant_id, seller)

@@ -1,15 +1,13 @@
 """Field types of requests: what a caller may write, before any business rule looks at it."""
 
-import re
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -22,6 +20,7 @@ from pydantic_core.core_schema import custom_error_schema
 from billing_shared.contracts.envelope import MAX_MINOR
 from billing_shared.contracts.invoice import Address
 from billing_shared.errors import BillingError, invalid
+from billing_shared.moments import Day
 from invoice_svc.domain.customer import CustomerRef
 from invoice_svc.domain.numbering import SERIES_PATTERN
 from invoice_svc.domain.terms import EarlyPaymentRule, TermsRule
@@ -31,7 +30,6 @@ T = TypeVar("T")
 #: No control characters: they break databases, mail headers and PDFs alike.
 _CLEAN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
-_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Says:
@@ -46,12 +44,6 @@ class Says:
         return custom_error_schema(
             handler(source), custom_error_type="wording", custom_error_message=self._words
         )
-
-
-def _only_iso(value: Any) -> Any:
-    if isinstance(value, date) or (isinstance(value, str) and _ISO_DATE.fullmatch(value)):
-        return value
-    raise ValueError("a date is written YYYY-MM-DD")
 
 
 def _in_range(amount_minor: int) -> int:
@@ -114,9 +106,7 @@ Minor = Annotated[
     AfterValidator(_in_range),
 ]
 SignedMinor = Annotated[int, Strict(), AfterValidator(_in_range)]
-LegalDate = Annotated[
-    date, BeforeValidator(_only_iso), Field(ge=date(1970, 1, 1), le=date(2199, 12, 31))
-]
+LegalDate = Annotated[Day, Field(ge=date(1970, 1, 1), le=date(2199, 12, 31))]
 
 
 class Request(BaseModel):

@@ -42,7 +42,7 @@ def check(details: SellerDetails) -> SellerDetails:
     try:
         ZoneInfo(details.time_zone)
     except (KeyError, ValueError, OSError):
-        raise invalid("time_zone", f"{details.time_zone!r} is not an IANA time zone") from None
+        raise invalid("time_zone", "is not an IANA time zone") from None
     return details
 
 

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from billing_shared.moments import Instant
 from notify_svc.domain.delivery import Channel, Delivery, Result, State
 from notify_svc.domain.endpoint import MAX_URL_LENGTH
 from notify_svc.domain.subscription import ALL_TYPES, MAX_DESCRIPTION_LENGTH, Subscription, Wish
@@ -82,8 +83,8 @@ class RotationView(BaseModel):
 class ReplayBody(Closed):
     """Which stretch of time to deliver again, by the time of the events."""
 
-    since: AwareDatetime = Field(examples=["2026-11-01T00:00:00Z"])
-    until: AwareDatetime | None = Field(None, description="now, when absent")
+    since: Instant = Field(examples=["2026-11-01T00:00:00Z"])
+    until: Instant | None = Field(None, description="now, when absent")
 
 
 class ReplayView(BaseModel):

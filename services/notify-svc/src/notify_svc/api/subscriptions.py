@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from billing_shared.errors import NotFound
-from billing_shared.http import Door, if_match, may, respond
+from billing_shared.http import Door, Version, may, respond
 from billing_shared.paging import Listed, Paged
 from notify_svc.api.schemas import (
     NewSubscriptionView,
@@ -79,9 +79,8 @@ def _add_writes(routes: APIRouter, trust: Callable[[], Trust]) -> None:
         PATH + "/{subscription_id}", response_model=SubscriptionView, summary="Change, on or off"
     )
     async def put(
-        subscription_id: UUID, body: SubscriptionBody, request: Request, door: Writes
+        subscription_id: UUID, body: SubscriptionBody, door: Writes, version: Version
     ) -> Response:
-        version = if_match(request)
         async with door.change() as change:
             changed = await change_subscription(
                 change.conn,
@@ -94,8 +93,7 @@ def _add_writes(routes: APIRouter, trust: Callable[[], Trust]) -> None:
             return await change.answer(200, SubscriptionView.of(changed), etag=changed.version)
 
     @routes.delete(PATH + "/{subscription_id}", status_code=204, summary="Call no more")
-    async def delete(subscription_id: UUID, request: Request, door: Writes) -> Response:
-        version = if_match(request)
+    async def delete(subscription_id: UUID, door: Writes, version: Version) -> Response:
         async with door.change() as change:
             await delete_subscription(change.conn, change.context, subscription_id, version=version)
             return await change.answer(204)

@@ -4,11 +4,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
-from fastapi import Request as HttpRequest
 from pydantic import BaseModel, ConfigDict
 
 from billing_shared.errors import NotFound
-from billing_shared.http import Door, if_match, may, respond
+from billing_shared.http import Door, VersionOrNone, may, respond
 from billing_shared.paging import Listed, Paged
 from payment_svc.api import wire
 from payment_svc.domain.account import BankAccount, normal_account
@@ -19,7 +18,12 @@ router = APIRouter(tags=["bank accounts"])
 
 AccountInPath = Annotated[
     str,
-    Path(max_length=60, description="IBAN or local number", examples=["DE89370400440532013000"]),
+    Path(
+        max_length=42,
+        pattern=wire.ACCOUNT_PATTERN,
+        description="IBAN or local number",
+        examples=["DE89370400440532013000"],
+    ),
 ]
 
 
@@ -60,11 +64,10 @@ class BankAccountView(BaseModel):
 async def put_bank_account(
     account: AccountInPath,
     body: BankAccountBody,
-    request: HttpRequest,
     door: Annotated[Door, may("bank-accounts:write")],
+    version: VersionOrNone,
 ) -> Response:
     """Say that an account is ours. If-Match is needed only to change one that exists."""
-    version = if_match(request) if "if-match" in request.headers else None
     wanted = WantedAccount(account, body.currency, body.name, version)
     async with door.change() as change:
         [kept] = await put_bank_accounts(change.conn, change.context, [wanted])

@@ -1,6 +1,5 @@
 """Money that came in: receipts by hand, lists, and taking back what was entered in error."""
 
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -11,6 +10,8 @@ from billing_shared.contracts.payment import Payer, Reference
 from billing_shared.errors import NotFound
 from billing_shared.http import Door, may, respond
 from billing_shared.ids import new_id
+from billing_shared.moments import Day
+from billing_shared.openapi_parts import SHOWS_AS_OF
 from billing_shared.paging import Listed, Paged
 from payment_svc.api import wire
 from payment_svc.api.payment_views import PaymentView, ReversalView
@@ -126,8 +127,8 @@ async def list_payments(
     customer_id: UUID | None = None,
     external_ref: Annotated[str | None, Query(max_length=100)] = None,
     statement_id: UUID | None = None,
-    booked_from: date | None = None,
-    booked_to: date | None = None,
+    booked_from: Day | None = None,
+    booked_to: Day | None = None,
 ) -> Listed[PaymentView]:
     """Payments in the order of their last change; a new allocation counts as one."""
     wanted = payments.Filter(
@@ -151,7 +152,7 @@ async def list_payments(
     return page.answer(rows, lambda row: (row.updated_at, row.payment.payment_id), PaymentView.of)
 
 
-@router.get("/v1/payments/{payment_id}", response_model=PaymentView)
+@router.get("/v1/payments/{payment_id}", response_model=PaymentView, responses=SHOWS_AS_OF)
 async def get_payment(payment_id: UUID, door: Annotated[Door, may("payments:read")]) -> Response:
     """One payment; the header As-Of dates what is said of its allocation."""
     async with door.read() as (conn, context):

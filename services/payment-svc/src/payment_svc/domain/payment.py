@@ -113,7 +113,7 @@ def check_receipt(receipt: Payment, account: BankAccount | None, today: date) ->
     `today` is the day in UTC; somewhere it may already be tomorrow.
     """
     if account is None:
-        raise invalid("account", f"{receipt.account} is not one of ours", "unknown-account")
+        raise invalid("account", "is not one of ours", "unknown-account")
     if receipt.currency != account.currency:
         reason = f"the account is kept in {account.currency}"
         raise invalid("currency", reason, "currency-mismatch")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 
 from billing_shared.errors import NotFound
 from billing_shared.http import Door, may, respond
+from billing_shared.openapi_parts import SHOWS_AS_OF
 from billing_shared.paging import Listed, Paged
 from recon_svc.api import wire
 from recon_svc.store import books, ledger_reads, proofs
@@ -72,7 +73,7 @@ class ReleaseBody(wire.Request):
     reason: wire.Reason
 
 
-@router.get("/v1/journals", response_model=Listed[JournalView])
+@router.get("/v1/journals", response_model=Listed[JournalView], responses=SHOWS_AS_OF)
 async def list_journals(
     *,
     door: Annotated[Door, may("journals:read")],

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 
 from billing_shared.errors import NotFound
 from billing_shared.http import Door, may, respond
+from billing_shared.openapi_parts import SHOWS_AS_OF
 from billing_shared.paging import Listed
 from recon_svc.api import wire
 from recon_svc.domain import snapshot
@@ -68,7 +69,7 @@ async def list_decisions(
     return Listed(items=[DecisionView.shown(each, payment_id) for each in made])
 
 
-@router.get("/v1/decisions/{decision_id}", response_model=DecisionView)
+@router.get("/v1/decisions/{decision_id}", response_model=DecisionView, responses=SHOWS_AS_OF)
 async def get_decision(decision_id: UUID, door: Annotated[Door, may("decisions:read")]) -> Response:
     """One decision."""
     async with door.read() as (conn, context):

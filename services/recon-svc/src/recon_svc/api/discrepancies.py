@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from billing_shared.errors import NotFound
 from billing_shared.http import Door, may, respond
+from billing_shared.openapi_parts import SHOWS_AS_OF
 from billing_shared.paging import Listed, Paged
 from recon_svc.api import wire
 from recon_svc.domain.resolutions import Part, Request
@@ -206,7 +207,7 @@ class UndoView(wire.View):
     allocation_id: UUID
 
 
-@router.get("/v1/discrepancies", response_model=Listed[DiscrepancyView])
+@router.get("/v1/discrepancies", response_model=Listed[DiscrepancyView], responses=SHOWS_AS_OF)
 async def list_discrepancies(
     *,
     door: Annotated[Door, may("discrepancies:read")],
@@ -243,7 +244,9 @@ async def list_discrepancies(
     return respond(200, listed, as_of=as_of)
 
 
-@router.get("/v1/discrepancies/{discrepancy_id}", response_model=DiscrepancyDetail)
+@router.get(
+    "/v1/discrepancies/{discrepancy_id}", response_model=DiscrepancyDetail, responses=SHOWS_AS_OF
+)
 async def get_discrepancy(
     discrepancy_id: UUID, door: Annotated[Door, may("discrepancies:read")]
 ) -> Response:

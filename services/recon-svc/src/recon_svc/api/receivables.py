@@ -9,6 +9,8 @@ from fastapi import APIRouter, Response
 from billing_shared.clock import local_date
 from billing_shared.errors import invalid
 from billing_shared.http import Door, may, respond
+from billing_shared.moments import Day
+from billing_shared.openapi_parts import SHOWS_AS_OF
 from billing_shared.paging import Listed, Paged
 from recon_svc.api import wire
 from recon_svc.domain.aging import Aged, age
@@ -103,7 +105,7 @@ class AgingView(wire.View):
     rows: list[AgingRow]
 
 
-@router.get("/v1/receivables", response_model=Listed[ItemView])
+@router.get("/v1/receivables", response_model=Listed[ItemView], responses=SHOWS_AS_OF)
 async def list_receivables(
     *,
     door: Annotated[Door, may("receivables:read")],
@@ -113,7 +115,7 @@ async def list_receivables(
     customer_id: UUID | None = None,
     item_id: UUID | None = None,
     currency: wire.CurrencyCode | None = None,
-    due_before: date | None = None,
+    due_before: Day | None = None,
 ) -> Response:
     """Items in the order in which they last changed; only open ones unless told otherwise."""
     wanted = receivables.Filter(
@@ -138,7 +140,7 @@ async def list_receivables(
     return respond(200, listed, as_of=as_of)
 
 
-@router.get("/v1/allocations", response_model=Listed[AllocationView])
+@router.get("/v1/allocations", response_model=Listed[AllocationView], responses=SHOWS_AS_OF)
 async def list_allocations(
     *,
     door: Annotated[Door, may("receivables:read")],
@@ -157,7 +159,7 @@ async def list_allocations(
     return respond(200, listed, as_of=as_of)
 
 
-@router.get("/v1/balances", response_model=Listed[BalanceView])
+@router.get("/v1/balances", response_model=Listed[BalanceView], responses=SHOWS_AS_OF)
 async def list_balances(
     *,
     door: Annotated[Door, may("receivables:read")],
@@ -183,9 +185,9 @@ async def list_balances(
     return respond(200, listed, as_of=as_of)
 
 
-@router.get("/v1/balances/trial", response_model=TrialView)
+@router.get("/v1/balances/trial", response_model=TrialView, responses=SHOWS_AS_OF)
 async def get_trial_balance(
-    door: Annotated[Door, may("receivables:read")], up_to: date | None = None
+    door: Annotated[Door, may("receivables:read")], up_to: Day | None = None
 ) -> Response:
     """The trial balance from the entries themselves, of all postings or those up to a date."""
     async with door.read() as (conn, context):
@@ -209,10 +211,10 @@ async def get_trial_balance(
     return respond(200, view, as_of=as_of)
 
 
-@router.get("/v1/aging", response_model=AgingView)
+@router.get("/v1/aging", response_model=AgingView, responses=SHOWS_AS_OF)
 async def get_aging(
     door: Annotated[Door, may("receivables:read")],
-    as_of: date | None = None,
+    as_of: Day | None = None,
     customer_id: UUID | None = None,
 ) -> Response:
     """Receivables by days past due: as they stand, or on a past date by what was posted then."""

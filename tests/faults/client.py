@@ -1,6 +1,7 @@
 """A client as every careful one is: it asks again, with the same key, until it is answered."""
 
 import asyncio
+import hashlib
 from random import Random
 
 import httpx
@@ -47,8 +48,12 @@ class PatientTransport(httpx.AsyncBaseTransport):
                 if not _is_for_now(response):
                     replayed = response.headers.get("Idempotent-Replayed") == "true"
                     if request.method != "GET":
-                        status = response.status_code
-                        self._history.note("answered", **facts, status=status, replayed=replayed)
+                        answer = {
+                            "status": response.status_code,
+                            "sha256": hashlib.sha256(response.content).hexdigest(),
+                            "replayed": replayed,
+                        }
+                        self._history.note("answered", **facts, **answer)
                     return response
                 self._history.note("tried", **facts, status=response.status_code)
             await asyncio.sleep(pause * (0.5 + self._rng.random()))

@@ -24,7 +24,7 @@ with again as (
 ), put as (
     insert into outbox_pending (seq, created_at, shard)
     select seq, created_at, shard_of(aggregateid) from again
-    on conflict do nothing
+    on conflict (seq) do update set turn = outbox_pending.turn + 1
 )
 select max(seq) as last, count(*) as found from again
 """
@@ -64,14 +64,16 @@ order by schemaname
 _REFILL = """
 insert into {producer}.outbox_pending (seq, created_at, shard)
 select o.seq, o.created_at, {producer}.shard_of(o.aggregateid)
-from {producer}.outbox o
-where (exists (select from {reader}.consumed_topic c where c.topic = o.topic)
+from {producer}.outbox o where {missing}
+on conflict (seq) do update set turn = outbox_pending.turn + 1
+"""
+_MISSING = """
+(exists (select from {reader}.consumed_topic c where c.topic = o.topic)
         or not exists (select from {reader}.consumed_topic))
     and not exists (
         select from {reader}.inbox i
         join (select distinct consumer_group from {reader}.consumed_topic) g using (consumer_group)
         where i.event_id = o.id)
-on conflict do nothing
 """
 
 
@@ -85,10 +87,10 @@ async def refill_pending(admin_dsn: str) -> int:
     try:
         schemas = [row["schemaname"] for row in await conn.fetch(_SERVICES)]
         total = 0
+        missing = " or ".join(_MISSING.format(reader=reader) for reader in schemas)
         for producer in schemas:
-            for reader in schemas:
-                done = await conn.execute(_REFILL.format(producer=producer, reader=reader))
-                total += int(done.rpartition(" ")[2])
+            done = await conn.execute(_REFILL.format(producer=producer, missing=missing))
+            total += int(done.rpartition(" ")[2])
         return total
     finally:
         await conn.close()

@@ -17,8 +17,8 @@ class ServiceSettings(BaseSettings):
 
     profile: Profile = Field(
         "production",
-        description="`local` and `test` open PUT /clock on the second port; never use them for real "
-        "books",
+        description="`local` and `test` open PUT /clock on the second port; never use them for "
+        "real books",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="the least important log line that is written"
@@ -40,7 +40,8 @@ class ServiceSettings(BaseSettings):
     )
     kafka_is_embedded: bool = Field(
         False,
-        description="the broker is the launcher's in-memory one, which knows no idempotent producers",
+        description="the broker is the launcher's in-memory one, which knows no idempotent "
+        "producers",
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="how to speak to the broker"

@@ -72,11 +72,10 @@ class Nemesis:
             for _ in range(times)
         )
         began = asyncio.get_running_loop().time()
-        under_way: set[asyncio.Task[None]] = set()
-        for moment, kind in moments:
-            await asyncio.sleep(max(0.0, began + moment - asyncio.get_running_loop().time()))
-            under_way.add(asyncio.create_task(self._do(kind)))
-        await asyncio.gather(*under_way)
+        async with asyncio.TaskGroup() as under_way:
+            for moment, kind in moments:
+                await asyncio.sleep(max(0.0, began + moment - asyncio.get_running_loop().time()))
+                under_way.create_task(self._do(kind))
 
     async def _do(self, kind: str) -> None:
         self._machine.history.note("fault", fault=kind)

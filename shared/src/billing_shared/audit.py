@@ -13,16 +13,18 @@ import orjson
 from billing_shared.context import Context
 from billing_shared.ids import new_id
 from billing_shared.postgres import Connection
+from billing_shared.writes import Write, write
 
 _RECORD = """
-with entry as (
+entry as (
     insert into audit_entry (tenant_id, entry_id, at, actor_kind, actor_id, action, subject_kind,
         subject_id, reason, before, after, correlation_id)
     select $1, entry_id, $2, $3, $4, action, subject_kind, subject_id, $5, before, after, $6
     from unnest($7::uuid[], $8::text[], $9::text[], $10::text[], $11::jsonb[], $12::jsonb[])
         as e (entry_id, action, subject_kind, subject_id, before, after)
+), unsealed as (
+    insert into audit_unsealed (tenant_id, entry_id) select $1, unnest($7::uuid[])
 )
-insert into audit_unsealed (tenant_id, entry_id) select $1, unnest($7::uuid[])
 """
 
 
@@ -42,10 +44,13 @@ class AuditChange:
 
 async def record(conn: Connection, context: Context, changes: Sequence[AuditChange]) -> None:
     """Store what changed, with the actor and reason of the context; one statement for all."""
-    if not changes:
-        return
-    await conn.execute(
-        _RECORD,
+    if changes:
+        await write(conn, [recording(context, changes)], None)
+
+
+def recording(context: Context, changes: Sequence[AuditChange]) -> Write:
+    """The write that `record` is made of, to go out together with others; something changed."""
+    values = (
         context.tenant_id,
         context.now,
         context.actor.kind,
@@ -59,6 +64,7 @@ async def record(conn: Connection, context: Context, changes: Sequence[AuditChan
         [_plain(change.before) for change in changes],
         [_plain(change.after) for change in changes],
     )
+    return Write(_RECORD, values)
 
 
 def _plain(state: Mapping[str, Any] | None) -> Any:

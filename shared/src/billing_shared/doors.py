@@ -20,6 +20,7 @@ from billing_shared.context import Context
 from billing_shared.errors import Malformed, TooMany, Unavailable
 from billing_shared.postgres import Connection, Pool, transaction
 from billing_shared.roles import ALL_SCOPES, Principal
+from billing_shared.writes import Later
 
 MAX_REASON_CHARACTERS = 500
 #: Requests of one tenant that one process has in hand at once.
@@ -66,11 +67,15 @@ class Resources:
 
 
 class Change:
-    """One transaction that changes something: `conn`, `context`, and the answer kept beside it."""
+    """One transaction that changes something: `conn`, `context`, and the answer kept beside it.
+
+    What a use case leaves to `later` is written in one statement with the answer.
+    """
 
     def __init__(self, conn: Connection, context: Context, key: idempotency.Key | None) -> None:
         self.conn = conn
         self.context = context
+        self.later = Later()
         self._key = key
         self.is_answered = False
 
@@ -95,7 +100,8 @@ class Change:
 
     async def _keep(self, response: Response) -> Response:
         if self._key is not None:
-            await idempotency.keep(self.conn, self._key, response)
+            self.later.writes.append(idempotency.keeping(self._key, response))
+        await self.later.flush(self.conn)
         self.is_answered = True
         return response
 

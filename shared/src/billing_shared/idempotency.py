@@ -15,10 +15,19 @@ from fastapi import Request, Response
 
 from billing_shared.errors import Conflict, Invalid, Malformed
 from billing_shared.postgres import Connection
+from billing_shared.writes import Write
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
 MAX_KEY_CHARACTERS = 255
+
+
+_KEEP = """
+answer as (
+    update idempotency_key set status = $5, headers = $6, body = $7
+     where tenant_id = $1 and client_id = $2 and route = $3 and key = $4
+)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +90,10 @@ async def claim(conn: Connection, key: Key, now: datetime) -> None:
     raise Replayed(Response(row["body"], row["status"], headers))
 
 
-async def keep(conn: Connection, key: Key, response: Response) -> None:
-    """Store the answer beside the effect."""
+def keeping(key: Key, response: Response) -> Write:
+    """The write that stores the answer beside the effect."""
     headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-    await conn.execute(
-        """
-        update idempotency_key set status = $5, headers = $6, body = $7
-         where tenant_id = $1 and client_id = $2 and route = $3 and key = $4
-        """,
+    values = (
         key.tenant_id,
         key.client_id,
         key.route,
@@ -97,3 +102,4 @@ async def keep(conn: Connection, key: Key, response: Response) -> None:
         headers,
         bytes(response.body),
     )
+    return Write(_KEEP, values)

@@ -14,13 +14,14 @@ from billing_shared.contracts.envelope import SCHEMA_URI, SOURCE_PREFIX, wire_ty
 from billing_shared.errors import TooLarge
 from billing_shared.ids import new_id
 from billing_shared.postgres import Connection
+from billing_shared.writes import Write, write
 
 #: Below the broker's limit for a record (1 MiB) with room for headers; a record the broker refuses
 #: would stop its whole shard.
 MAX_PAYLOAD_BYTES = 900_000
 
 _ADD = """
-with event as (
+event as (
     select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[],
         $7::text[], $8::uuid[], $9::uuid[], $10::text[])
     with ordinality as e (id, aggregatetype, aggregate_id, topic, type, source, payload,
@@ -46,9 +47,10 @@ with event as (
         aggregate_id::text, $12, replace($13, '{type}', topic), $11, sequence, correlationid,
         causationid, traceparent
     from drawn
+), pending as (
+    insert into outbox_pending (seq, created_at, shard)
+    select seq, now(), shard_of(aggregate_id::text) from drawn
 )
-insert into outbox_pending (seq, created_at, shard)
-select seq, now(), shard_of(aggregate_id::text) from drawn
 """
 
 
@@ -66,10 +68,20 @@ async def add(
     """
     if not events:
         return []
+    adds = adding(context, events, causes)
+    await write(conn, [adds], None)
+    return list(adds.values[0])
+
+
+def adding(
+    context: Context,
+    events: Sequence[Event],
+    causes: Sequence[Envelope | None] | None = None,
+) -> Write:
+    """The write that `add` is made of, to go out together with others; there is an event."""
     ids = [new_id() for _ in events]
     contexts = [context.caused_by(c) if c else context for c in causes or [None] * len(events)]
-    await conn.execute(
-        _ADD,
+    values = (
         ids,
         [event.aggregate_type for event in events],
         [event.aggregate_id for event in events],
@@ -84,7 +96,7 @@ async def add(
         context.now.isoformat(),
         SCHEMA_URI,
     )
-    return ids
+    return Write(_ADD, values)
 
 
 def _payload(event: Event) -> str:

@@ -53,7 +53,7 @@ async def bill(
         request, BulkLine, lambda line: Bill(line.customer, line.content(), line.dates())
     )
     async with door.change() as change:
-        done = await bill_customers(change.conn, change.context, commands(parsed))
+        done = await bill_customers(change.conn, change.context, commands(parsed), change.later)
         lines = outcomes_by_line(parsed, done)
         if atomic:
             require_all(lines)

@@ -34,7 +34,7 @@ async def draft_invoice(
     """Draft an invoice or debit note and work out its totals. No number is taken yet."""
     async with door.change() as change:
         wanted = [(body.customer, body.content())]
-        draft = only(await draft_invoices(change.conn, change.context, wanted))
+        draft = only(await draft_invoices(change.conn, change.context, wanted, change.later))
         return await change.answer(
             201,
             InvoiceView.of_draft(draft),
@@ -135,7 +135,7 @@ async def issue_invoice(
     """
     async with door.change() as change:
         orders = [(invoice_id, body.dates(), version)]
-        issued = only(await issue_invoices(change.conn, change.context, orders))
+        issued = only(await issue_invoices(change.conn, change.context, orders, change.later))
         view = InvoiceView.of_document(issued.invoice, issued.frozen.document)
         return await change.answer(200, view, etag=issued.invoice.version)
 

@@ -5,14 +5,26 @@ from uuid import UUID
 
 from billing_shared.errors import Conflict, FieldError, invalid
 from invoice_svc.domain.customer import Customer, CustomerRef
+from invoice_svc.domain.seller import Seller
+
+
+def required(seller: Seller | None) -> Seller:
+    """The seller that was loaded; Conflict `seller-missing` if there was none."""
+    if seller is None:
+        raise Conflict("seller-missing", "say who you are first: PUT /v1/seller")
+    return seller
 
 
 class Known:
-    """The customers that were named, and the callers' ids in use; grows as the list is worked."""
+    """The seller, the customers named, the callers' ids in use; grows as the list is worked."""
 
     def __init__(
-        self, customers: Mapping[CustomerRef, Customer], taken: Mapping[str, UUID]
+        self,
+        seller: Seller,
+        customers: Mapping[CustomerRef, Customer],
+        taken: Mapping[str, UUID],
     ) -> None:
+        self.seller = seller
         self._customers = customers
         self._taken = taken
         self._claimed: set[str] = set()

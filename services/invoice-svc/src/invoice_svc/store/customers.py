@@ -1,6 +1,6 @@
 """Customers: found by our id or by the caller's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,7 +30,11 @@ async def find(
     ids = [ref.customer_id for ref in refs if ref.customer_id]
     externals = [ref.external_ref for ref in refs if ref.external_ref]
     rows = await conn.fetch(_FIND, tenant_id, ids, externals)
-    found = [_from_row(row) for row in rows]
+    return by_name([from_row(row) for row in rows], refs)
+
+
+def by_name(found: Sequence[Customer], refs: Iterable[CustomerRef]) -> dict[CustomerRef, Customer]:
+    """The customers found, by the name they were called; who was not found is absent."""
     by_id = {customer.customer_id: customer for customer in found}
     by_external = {customer.details.external_ref: customer for customer in found}
     named = {
@@ -45,7 +49,7 @@ async def load_for_change(
 ) -> dict[UUID, Customer]:
     """Locked until the transaction ends, but not against invoices being made out to them."""
     rows = await conn.fetch(_LOAD_FOR_CHANGE, tenant_id, customer_ids)
-    return {row["customer_id"]: _from_row(row) for row in rows}
+    return {row["customer_id"]: from_row(row) for row in rows}
 
 
 async def page(
@@ -63,7 +67,7 @@ async def page(
     rows = await conn.fetch(
         _PAGE, tenant_id, external_ref, status, updated_after, after_at, after_id, limit
     )
-    return [_from_row(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 def _columns(customers: Sequence[Customer]) -> list[list[Any]]:
@@ -80,7 +84,8 @@ def _columns(customers: Sequence[Customer]) -> list[list[Any]]:
     ]
 
 
-def _from_row(row: Record) -> Customer:
+def from_row(row: Record) -> Customer:
+    """A customer, of a row with all of its own columns."""
     return Customer(
         customer_id=row["customer_id"],
         details=msgspec.convert(row["details"], CustomerDetails),

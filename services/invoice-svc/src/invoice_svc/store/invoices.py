@@ -10,6 +10,7 @@ import msgspec
 from asyncpg import Record
 
 from billing_shared.postgres import Connection
+from billing_shared.writes import Write, write
 from invoice_svc.domain.document import Frozen
 from invoice_svc.domain.invoice import Content, Invoice, Voided
 from invoice_svc.domain.numbering import Series
@@ -55,12 +56,6 @@ async def load_for_change(
     return {row["invoice_id"]: from_row(row) for row in rows}
 
 
-async def taken(conn: Connection, tenant_id: UUID, external_refs: Sequence[str]) -> dict[str, UUID]:
-    """Which of the callers' ids are in use, and for which invoice."""
-    rows = await conn.fetch(_TAKEN, tenant_id, external_refs)
-    return {row["external_ref"]: row["invoice_id"] for row in rows}
-
-
 async def imported(
     conn: Connection, tenant_id: UUID, numbers: Sequence[str]
 ) -> dict[str, tuple[UUID, str]]:
@@ -76,13 +71,22 @@ async def save(
     frozen: Mapping[UUID, Frozen] | None = None,
     series: Sequence[Series] = (),
 ) -> None:
-    """Write invoices, the documents they now stand by, and how far the series have moved.
+    """Write what `saving` says."""
+    await write(conn, [saving(tenant_id, invoices, frozen, series)], None)
+
+
+def saving(
+    tenant_id: UUID,
+    invoices: Sequence[Invoice],
+    frozen: Mapping[UUID, Frozen] | None = None,
+    series: Sequence[Series] = (),
+) -> Write:
+    """Invoices, the documents they now stand by, and how far the series have moved.
 
     One statement whatever the size, so that number, document and state cannot part.
     """
     frozen = frozen or {}
-    await conn.execute(
-        _SAVE,
+    values = (
         tenant_id,
         *_columns(invoices),
         list(frozen),
@@ -92,6 +96,7 @@ async def save(
         [one.last_no for one in series],
         [one.last_issued_on for one in series],
     )
+    return Write(_SAVE, values)
 
 
 async def delete(conn: Connection, tenant_id: UUID, invoice_ids: Sequence[UUID]) -> None:
@@ -217,23 +222,19 @@ _LOAD = _PAGE + " and invoice_id = any($2::uuid[])"
 _LOAD_FOR_CHANGE = _LOAD + " order by invoice_id for update"
 _OF_CUSTOMER_REF = """customer_id = (
     select customer_id from customer where tenant_id = $1 and external_ref = ?)"""
-_TAKEN = """
-select external_ref, invoice_id from invoice
-where tenant_id = $1 and external_ref = any($2::text[])
-"""
 _IMPORTED = """
 select number, invoice_id, content_sha256 from invoice
 where tenant_id = $1 and number = any($2::text[]) and series = 'external'
 """
 _SAVE = """
-with documents as (
+documents as (
     insert into document (tenant_id, document_id, content, content_sha256)
     select $1, * from unnest($35::uuid[], $36::text[], $37::text[])
 ), moved as (
     update number_series as s set last_no = n.last_no, last_issued_on = n.last_issued_on
     from unnest($38::text[], $39::bigint[], $40::date[]) as n (series, last_no, last_issued_on)
     where s.tenant_id = $1 and s.series = n.series
-)
+), invoices as (
 insert into invoice as i (tenant_id, invoice_id, customer_id, external_ref, state, kind, origin,
     currency, series, series_no, number, issued_on, due_on, net_minor, tax_minor, gross_minor,
     payment_reference, content_sha256, credit_note_id, version, created_at, updated_at, standing,
@@ -260,6 +261,7 @@ on conflict (tenant_id, invoice_id) do update set
     settlement_at = excluded.settlement_at, voided_on = excluded.voided_on,
     void_reason = excluded.void_reason, replaced_by = excluded.replaced_by,
     draft_content = excluded.draft_content
+)
 """
 _DELETE = "delete from invoice where tenant_id = $1 and invoice_id = any($2::uuid[])"
 _SET_SETTLEMENTS = """

@@ -43,15 +43,12 @@ async def load_for_issue(conn: Connection, tenant_id: UUID, invoice_ids: Sequenc
     )
 
 
-async def lock_series(
-    conn: Connection, tenant_id: UUID, names: Sequence[str]
-) -> tuple[Seller | None, dict[str, Series]]:
-    """The seller and the named series (made where there were none), locked as above."""
+async def lock_series(conn: Connection, tenant_id: UUID, names: Sequence[str]) -> dict[str, Series]:
+    """The named series (made where there were none), locked as above."""
     rows = await conn.fetch(_LOCK, tenant_id, sorted(set(names)))
-    series = {
+    return {
         row["series"]: Series(row["series"], row["last_no"], row["last_issued_on"]) for row in rows
     }
-    return (_seller(rows[0]) if rows else None), series
 
 
 def _seller(row: Record) -> Seller | None:
@@ -95,12 +92,7 @@ left join seller s on s.tenant_id = $1
 left join locked on locked.series = wanted.series
 """
 _LOCK = """
-with locked as (
-    insert into number_series (tenant_id, series) select $1, unnest($2::text[])
-    on conflict (tenant_id, series) do update set series = excluded.series
-    returning series, last_no, last_issued_on
-)
-select locked.*, s.details as seller_details, s.version as seller_version,
-    s.updated_at as seller_updated_at
-from locked left join seller s on s.tenant_id = $1
+insert into number_series (tenant_id, series) select $1, unnest($2::text[])
+on conflict (tenant_id, series) do update set series = excluded.series
+returning series, last_no, last_issued_on
 """

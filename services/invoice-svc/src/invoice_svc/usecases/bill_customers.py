@@ -7,6 +7,7 @@ from billing_shared.context import Context
 from billing_shared.errors import BillingError
 from billing_shared.ids import new_id
 from billing_shared.postgres import Connection
+from billing_shared.writes import Later
 from invoice_svc.domain.customer import CustomerRef
 from invoice_svc.domain.invoice import Content, Dates, Issued, default_series, draft
 from invoice_svc.domain.issuing import Ready, issue_all
@@ -14,7 +15,6 @@ from invoice_svc.domain.known import Known
 from invoice_svc.store.issuing import lock_series
 from invoice_svc.usecases.keep_issued import keep_issued
 from invoice_svc.usecases.look_up import look_up
-from invoice_svc.usecases.require_seller import known as known_seller
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +27,25 @@ class Bill:
 
 
 async def bill_customers(
-    conn: Connection, context: Context, bills: Sequence[Bill]
+    conn: Connection, context: Context, bills: Sequence[Bill], later: Later | None = None
 ) -> list[Issued | BillingError]:
     """The issued invoices, in the order asked for; in the place of one refused, why.
 
-    Four statements, whatever the length, beside outbox and audit. The series are locked before
-    the callers' ids are looked up, so that two equal requests cannot both find them free.
+    Three statements, whatever the length; the last may be left to `later`. The series are locked
+    before the callers' ids are looked up, so that two equal requests cannot both find them free.
     """
     if not bills:
         return []
     names = [bill.content.series or default_series(bill.content.kind) for bill in bills]
-    seller, series = await lock_series(conn, context.tenant_id, names)
-    seller = known_seller(seller)
+    series = await lock_series(conn, context.tenant_id, names)
     refs = [bill.customer for bill in bills]
     known = await look_up(conn, context, refs, [bill.content.external_ref for bill in bills])
+    seller = known.seller
     prepared = [_prepare(bill, known, context) for bill in bills]
     ready = [one for one in prepared if isinstance(one, Ready)]
     issued, moved = issue_all(ready, seller, series, context.now)
-    await keep_issued(conn, context, issued, moved, action="draft-and-issue-invoice")
+    action = "draft-and-issue-invoice"
+    await keep_issued(conn, context, issued, moved, action=action, later=later)
     outcomes = iter(issued)
     return [one if isinstance(one, BillingError) else next(outcomes) for one in prepared]
 

@@ -13,7 +13,7 @@ from invoice_svc.domain.invoice import move
 from invoice_svc.domain.numbering import CREDIT_NOTE_SERIES
 from invoice_svc.store import credit_notes, documents, invoices
 from invoice_svc.store.issuing import lock_series
-from invoice_svc.usecases.require_seller import known
+from invoice_svc.usecases.require_seller import require_seller
 
 
 async def credit_invoice(
@@ -30,12 +30,12 @@ async def credit_invoice(
     invoice = found[invoice_id]
     move(invoice, "credit")
     originals = await documents.load(conn, context.tenant_id, [invoice_id])
-    seller, series = await lock_series(conn, context.tenant_id, [CREDIT_NOTE_SERIES])
+    series = await lock_series(conn, context.tenant_id, [CREDIT_NOTE_SERIES])
     credited, moved = credit(
         new_id(),
         invoice,
         originals[invoice_id],
-        seller=known(seller),
+        seller=await require_seller(conn, context),
         series=series[CREDIT_NOTE_SERIES],
         wish=wish,
         now=context.now,

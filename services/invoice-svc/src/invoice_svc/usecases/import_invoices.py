@@ -15,7 +15,6 @@ from invoice_svc.domain.known import Known
 from invoice_svc.store import invoices
 from invoice_svc.usecases.keep_issued import keep_issued
 from invoice_svc.usecases.look_up import look_up
-from invoice_svc.usecases.require_seller import require_seller
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,6 @@ async def import_invoices(
     A number taken over before is repeated if its content is the same, else Conflict
     `already-exists`. Raises Conflict `seller-missing`.
     """
-    await require_seller(conn, context)
     known = await look_up(
         conn, context, [ref for ref, _ in wanted], [foreign.external_ref for _, foreign in wanted]
     )

@@ -6,31 +6,34 @@ from uuid import UUID
 from billing_shared.context import Context
 from billing_shared.errors import BillingError, NotFound, Stale
 from billing_shared.postgres import Connection
+from billing_shared.writes import Later
 from invoice_svc.domain.invoice import Dates, Issued, move, reopen
 from invoice_svc.domain.issuing import Ready, issue_all
+from invoice_svc.domain.known import required
 from invoice_svc.store.issuing import Desk, load_for_issue
 from invoice_svc.usecases.keep_issued import keep_issued
-from invoice_svc.usecases.require_seller import known
 
 #: The invoice, the dates it is to bear, and the version it must still be at (None: any).
 Order = tuple[UUID, Dates, int | None]
 
 
 async def issue_invoices(
-    conn: Connection, context: Context, orders: Sequence[Order]
+    conn: Connection, context: Context, orders: Sequence[Order], later: Later | None = None
 ) -> list[Issued | BillingError]:
     """The issued invoices, in the order asked for; in the place of one refused, why.
 
-    Two statements, whatever the length, beside outbox and audit.
+    Two statements, whatever the length; the second may be left to `later`.
     """
     desk = await load_for_issue(conn, context.tenant_id, [order[0] for order in orders])
     prepared = [_prepare(order, desk) for order in orders]
     ready = [one for one in prepared if isinstance(one, Ready)]
     if not ready:
         return [one for one in prepared if isinstance(one, BillingError)]
-    issued, moved = issue_all(ready, known(desk.seller), desk.series, context.now)
+    issued, moved = issue_all(ready, required(desk.seller), desk.series, context.now)
     before = {"state": "draft"}
-    await keep_issued(conn, context, issued, moved, action="issue-invoice", before=before)
+    await keep_issued(
+        conn, context, issued, moved, action="issue-invoice", before=before, later=later
+    )
     outcomes = iter(issued)
     return [one if isinstance(one, BillingError) else next(outcomes) for one in prepared]
 

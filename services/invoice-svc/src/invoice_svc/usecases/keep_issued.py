@@ -7,6 +7,7 @@ from billing_shared.audit import AuditChange
 from billing_shared.context import Context
 from billing_shared.errors import BillingError
 from billing_shared.postgres import Connection
+from billing_shared.writes import Later, write
 from invoice_svc.domain.invoice import Issued
 from invoice_svc.domain.numbering import Series
 from invoice_svc.store import invoices
@@ -20,23 +21,24 @@ async def keep_issued(
     *,
     action: str,
     before: Mapping[str, str] | None = None,
+    later: Later | None = None,
 ) -> None:
     """Keep those that stand; the refused among the outcomes took no number and leave no trace.
 
-    `action` and `before` are what the audit says of each.
+    `action` and `before` are what the audit says of each. One statement, at once or `later`.
     """
     issued = [outcome for outcome in outcomes if isinstance(outcome, Issued)]
     if not issued:
         return
-    await invoices.save(
-        conn,
+    saving = invoices.saving(
         context.tenant_id,
         [one.invoice for one in issued],
         {one.invoice.invoice_id: one.frozen for one in issued},
         [one for one in series.values() if one.last_no > 0],
     )
-    await outbox.add(conn, context, [one.event for one in issued])
-    await audit.record(conn, context, [_entry(one, action, before) for one in issued])
+    adding = outbox.adding(context, [one.event for one in issued])
+    recording = audit.recording(context, [_entry(one, action, before) for one in issued])
+    await write(conn, [saving, adding, recording], later)
 
 
 def _entry(issued: Issued, action: str, before: Mapping[str, str] | None) -> AuditChange:

@@ -1,12 +1,12 @@
-"""Load what a list of requests refers to, in two statements whatever its length."""
+"""Load what a list of requests refers to, in one statement whatever its length."""
 
 from collections.abc import Sequence
 
 from billing_shared.context import Context
 from billing_shared.postgres import Connection
 from invoice_svc.domain.customer import CustomerRef
-from invoice_svc.domain.known import Known
-from invoice_svc.store import customers, invoices
+from invoice_svc.domain.known import Known, required
+from invoice_svc.store import known
 
 
 async def look_up(
@@ -15,8 +15,10 @@ async def look_up(
     refs: Sequence[CustomerRef],
     external_refs: Sequence[str | None],
 ) -> Known:
-    """The customers named and the callers' ids in use."""
-    found = await customers.find(conn, context.tenant_id, list(set(refs)))
+    """The seller, the customers named, and the callers' ids in use.
+
+    Raises Conflict `seller-missing`.
+    """
     asked = [ref for ref in external_refs if ref is not None]
-    taken = await invoices.taken(conn, context.tenant_id, asked) if asked else {}
-    return Known(found, taken)
+    seller, found, taken = await known.load(conn, context.tenant_id, set(refs), asked)
+    return Known(required(seller), found, taken)

@@ -10,6 +10,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import uvloop
+
 from bench import report
 from bench.measure import Measure
 from bench.world import World, open_world
@@ -32,8 +34,12 @@ def main() -> int:
     os.environ["BROKER"] = given.broker
     configure_logs("bench", "warning")
     told = report.facts(given.broker, is_quick=given.quick)
-    with open_world(is_quick=given.quick) as world:
-        measures = asyncio.run(_measure(world, given.names or BENCHES))
+    # The loop the services run on, inside a world that lives longer than it.
+    with (
+        open_world(is_quick=given.quick) as world,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        measures = runner.run(_measure(world, given.names or BENCHES))
     report.show(measures)
     name = f"{given.broker}{'-quick' if given.quick else ''}{'-some' if given.names else ''}"
     report.write_json(measures, told, RESULTS / f"{name}.json")

@@ -55,7 +55,7 @@ class Broker:
             client_id=name,
             acks="all",
             enable_idempotence=not self.is_embedded,
-            compression_type="lz4",
+            compression_type="zstd",
             max_batch_size=PRODUCER_BATCH_BYTES,
             max_request_size=MAX_REQUEST_BYTES,
             request_timeout_ms=self._request_ms,

@@ -14,11 +14,11 @@ import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import DefaultPartitioner
 
 from billing_shared import metrics
 from billing_shared.backoff import Backoff, rest
 from billing_shared.broker import CALL_SECONDS, Broker, stop_client
+from billing_shared.partitions import key_hashes
 from billing_shared.postgres import TRANSIENT, is_transient, open_session
 
 #: As many as the SQL function shard_of knows; never changed, or an aggregate would change shard.
@@ -35,45 +35,49 @@ _CLAIM = "select pg_try_advisory_lock(hashtext($1), $2)"
 #: Two statements instead of a join: the planner must not get the idea to read the whole outbox,
 #: and an idle poll touches only the narrow table. The times leave out all other partitions.
 _FIRST_PENDING = """
-select seq, created_at from outbox_pending where shard = any($1::smallint[])
+select seq, created_at, turn from outbox_pending where shard = any($1::smallint[])
 order by seq limit $2
 """
 _EVENTS = """
-select seq, topic, aggregateid, payload, specversion, id::text, source, type, subject, time,
-    dataschema, datacontenttype, tenantid::text, sequence::text, correlationid::text,
+select seq, topic, payload, specversion, id::text, source, type, subject, time, dataschema,
+    datacontenttype, aggregateid, tenantid::text, sequence::text, correlationid::text,
     causationid::text, traceparent
 from outbox where seq = any($1::bigint[]) and created_at >= $2 and created_at <= $3
 order by seq
 """
 #: For this session the order of the index is always the right way, whatever the statistics say of
-#: tables that fill and empty all the time.
-_PLAN = "set enable_seqscan = off"
-_FORGET = "delete from outbox_pending where seq = any($1::bigint[])"
+#: tables that fill and empty all the time. A delete that a crash of Postgres forgets repeats
+#: events, which readers drop by id, so none has to wait for the disk.
+_SESSION = "set enable_seqscan = off; set synchronous_commit = off"
+#: What a replay has put back since we read it stays: the ack may be that of a log now lost.
+_FORGET = """
+delete from outbox_pending p using unnest($1::bigint[], $2::int[]) as sent (seq, turn)
+where p.seq = sent.seq and p.turn = sent.turn
+"""
 _MEASURE = """
 select count(*) as pending, coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as age
 from outbox_pending
 """
 
-#: Kafka header and the column it comes from; Debezium's header placement would name the same pairs.
-HEADER_COLUMNS = (
-    ("ce_specversion", "specversion"),
-    ("ce_id", "id"),
-    ("ce_source", "source"),
-    ("ce_type", "type"),
-    ("ce_subject", "subject"),
-    ("ce_time", "time"),
-    ("ce_dataschema", "dataschema"),
-    ("content-type", "datacontenttype"),
-    ("ce_partitionkey", "aggregateid"),
-    ("ce_tenantid", "tenantid"),
-    ("ce_sequence", "sequence"),
-    ("ce_correlationid", "correlationid"),
-    ("ce_causationid", "causationid"),
-    ("traceparent", "traceparent"),
+#: In the order in which _EVENTS selects their values, which come after seq, topic and payload;
+#: Debezium's header placement would name the same pairs.
+_HEADERS = (
+    "ce_specversion",
+    "ce_id",
+    "ce_source",
+    "ce_type",
+    "ce_subject",
+    "ce_time",
+    "ce_dataschema",
+    "content-type",
+    "ce_partitionkey",
+    "ce_tenantid",
+    "ce_sequence",
+    "ce_correlationid",
+    "ce_causationid",
+    "traceparent",
 )
 
-#: Java's murmur2, as every Kafka client of the JVM does it.
-_partition_of = DefaultPartitioner()
 _log = structlog.get_logger()
 
 
@@ -127,7 +131,7 @@ class Relay:
                 await rest(stop, self._backoff.next())
 
     async def _serve(self, conn: "asyncpg.Connection[asyncpg.Record]", stop: asyncio.Event) -> None:
-        await conn.execute(_PLAN)
+        await conn.execute(_SESSION)
         while not stop.is_set():
             self.turned_at = time.monotonic()
             await self._claim(conn)
@@ -137,11 +141,12 @@ class Relay:
                 continue
             # Cleared before the look, so that a wake during the look is not forgotten.
             self._wake.clear()
-            rows = await self._first_pending(conn)
-            if not rows:
+            pending = await self._first_pending(conn)
+            if not pending:
                 await self._rest(POLL_SECONDS)
-            elif sent := await self._publish(rows):
-                await conn.execute(_FORGET, sent)
+            elif sent := await self._publish(await _events(conn, pending)):
+                turns = {row["seq"]: row["turn"] for row in pending}
+                await conn.execute(_FORGET, sent, [turns[seq] for seq in sent])
                 metrics.RELAY_SENT.labels(self._service).inc(len(sent))
                 self._backoff.forget()
             else:
@@ -150,11 +155,7 @@ class Relay:
     async def _first_pending(
         self, conn: "asyncpg.Connection[asyncpg.Record]"
     ) -> list[asyncpg.Record]:
-        pending = await conn.fetch(_FIRST_PENDING, self._owned, BATCH)
-        if not pending:
-            return []
-        times = [row["created_at"] for row in pending]
-        return await conn.fetch(_EVENTS, [row["seq"] for row in pending], min(times), max(times))
+        return await conn.fetch(_FIRST_PENDING, self._owned, BATCH)
 
     async def _claim(self, conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         if len(self._owned) >= self._max_shards or time.monotonic() < self._claim_at:
@@ -223,6 +224,13 @@ class Relay:
             return
 
 
+async def _events(
+    conn: "asyncpg.Connection[asyncpg.Record]", pending: Sequence[asyncpg.Record]
+) -> list[asyncpg.Record]:
+    times = [row["created_at"] for row in pending]
+    return await conn.fetch(_EVENTS, [row["seq"] for row in pending], min(times), max(times))
+
+
 async def _batches(
     producer: AIOKafkaProducer, broker: Broker, rows: Sequence[asyncpg.Record]
 ) -> tuple[dict[tuple[str, int], Any], list[int]]:
@@ -232,13 +240,15 @@ async def _batches(
     partition would be out of order.
     """
     batches: dict[tuple[str, int], Any] = {}
+    partitions: dict[str, int] = {}
     full: set[tuple[str, int]] = set()
     sent: list[int] = []
-    for row in rows:
+    keys = [row["aggregateid"].encode() for row in rows]
+    for row, key, hashed in zip(rows, keys, key_hashes(keys), strict=True):
         topic = broker.topic(row["topic"])
-        key = row["aggregateid"].encode()
-        partitions = sorted(await producer.partitions_for(topic))
-        place = (topic, _partition_of(key, partitions, partitions))
+        if topic not in partitions:
+            partitions[topic] = len(await producer.partitions_for(topic))
+        place = (topic, hashed % partitions[topic])
         if place in full:
             continue
         batch = batches.get(place)
@@ -253,5 +263,5 @@ async def _batches(
 
 
 def headers(row: asyncpg.Record) -> list[tuple[str, bytes]]:
-    """The CloudEvents headers of an outbox row."""
-    return [(name, row[column].encode()) for name, column in HEADER_COLUMNS if row[column]]
+    """The CloudEvents headers of a row of _EVENTS."""
+    return [(name, value.encode()) for name, value in zip(_HEADERS, row[3:], strict=True) if value]

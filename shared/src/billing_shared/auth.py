@@ -19,6 +19,7 @@ import jwt
 import structlog
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.types import Options
+from jwt.utils import base64url_decode
 
 from billing_shared.context import Actor
 from billing_shared.errors import Forbidden, Unauthenticated, Unavailable
@@ -32,6 +33,7 @@ TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt"})
 REFUSED_HEADERS = frozenset({"crit", "jku", "jwk", "x5u", "x5c"})
 MIN_RSA_BITS = 2048
 MAX_TOKEN_CHARACTERS = 8_192
+MAX_NAME_CHARACTERS = 255
 LEEWAY_SECONDS = 30
 CACHED_TOKEN_SECONDS = 60
 CACHED_TOKENS = 10_000
@@ -173,7 +175,9 @@ class Verifier:
     async def _claims(self, token: str) -> dict[str, Any]:
         try:
             header = jwt.get_unverified_header(token)
-        except (jwt.PyJWTError, ValueError) as error:
+            for part in token.split(".")[:2]:
+                json.loads(base64url_decode(part), object_pairs_hook=_each_once)
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise _refused("not a JSON web token") from error
         if str(header.get("typ", "")).lower() not in TOKEN_TYPES:
             raise _refused("not an access token (typ must be at+jwt)")
@@ -195,13 +199,21 @@ class Verifier:
                 leeway=LEEWAY_SECONDS,
                 options=options,
             )
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            # The remembered end of the token is a float, which not every number of JSON fits.
+            float(claims["exp"])
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise _refused("the token is expired, or not for us") from error
         return claims
 
 
 def _refused(detail: str) -> Unauthenticated:
     return Unauthenticated("unauthenticated", detail)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    """Of two claims of one name, two readers may take different ones (RFC 7519, section 4)."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("a name stands twice")
 
 
 def _principal(claims: dict[str, Any]) -> Principal:
@@ -211,12 +223,17 @@ def _principal(claims: dict[str, Any]) -> Principal:
         raise _refused("claim roles must be a list of strings")
     if not isinstance(scope, str) or not isinstance(client_id, str):
         raise _refused("claims scope and client_id must be strings")
-    if not (subject and client_id):
-        raise _refused("claims sub and client_id must not be empty")
+    if not all(0 < len(name) <= MAX_NAME_CHARACTERS for name in (subject, client_id)):
+        raise _refused(f"claims sub and client_id have 1 to {MAX_NAME_CHARACTERS} characters")
+    if not (subject + client_id).isprintable():
+        raise _refused("claims sub and client_id must be printable")
     try:
         tenant_id = UUID(claims["tenant"])
     except (ValueError, TypeError, AttributeError) as error:
         raise _refused("claim tenant must be a UUID") from error
+    if not tenant_id.int:
+        # It stands for "all tenants" where a job has none.
+        raise _refused("claim tenant must name a tenant")
     return Principal(
         tenant_id=tenant_id,
         actor=Actor("client" if subject == client_id else "user", subject),

@@ -1,4 +1,4 @@
-"""Tokens good and bad; every bad one is 401 and reveals nothing."""
+"""S4: tokens good and bad; every bad one is 401 and reveals nothing."""
 
 import base64
 import hashlib
@@ -114,6 +114,18 @@ def forged() -> str:
     return f"{head}.{body}.{signature}"
 
 
+def signed(payload: str, header: str | None = None) -> str:
+    """Any text at all as claims (and as header), with a signature that holds."""
+    head = header or json.dumps({"typ": "at+jwt", "kid": "ed", "alg": "EdDSA"})
+    parts = [base64.urlsafe_b64encode(p.encode()).decode().rstrip("=") for p in (head, payload)]
+    signature = ED.sign(".".join(parts).encode())
+    return ".".join([*parts, base64.urlsafe_b64encode(signature).decode().rstrip("=")])
+
+
+def doubled(name: str, value: str) -> str:
+    return signed(json.dumps(claims())[:-1] + f', "{name}": {value}}}')
+
+
 STRANGER_JWK = jwt.algorithms.OKPAlgorithm.to_jwk(STRANGER.public_key(), as_dict=True)
 NOW = int(time.time())
 BAD = {
@@ -162,6 +174,41 @@ BAD = {
     "roles a text": lambda: token(roles="director"),
     "roles with a number": lambda: token(roles=["clerk", 1]),
     "scope a list": lambda: token(scope=["invoices:read"]),
+    "roles an object": lambda: token(roles={"director": True}),
+    "roles doubled": lambda: doubled("roles", '["director"]'),
+    "tenant doubled": lambda: doubled("tenant", f'"{TENANT}"'),
+    "alg doubled": lambda: signed(
+        json.dumps(claims()), '{"typ":"at+jwt","kid":"ed","alg":"none","alg":"EdDSA"}'
+    ),
+    "x5c in the token": lambda: token(headers={"x5c": ["MIIB"]}),
+    "crit that is empty": lambda: signed(
+        json.dumps(claims()), '{"typ":"at+jwt","kid":"ed","alg":"EdDSA","crit":[]}'
+    ),
+    "header nested deep": lambda: signed(json.dumps(claims()), "[" * 3000 + "]" * 3000),
+    "claims nested deep": lambda: signed('{"a":' * 800 + "1" + "}" * 800),
+    "claims a list": lambda: signed("[1]"),
+    "claims a number": lambda: signed("1"),
+    "kid a number": lambda: signed(json.dumps(claims()), '{"typ":"at+jwt","kid":1,"alg":"EdDSA"}'),
+    "kid a path": lambda: token("../../etc/passwd", key=STRANGER),
+    "kid with SQL": lambda: token("' or '1'='1", key=STRANGER),
+    "signed twice (JSON form)": lambda: json.dumps({"payload": "", "signatures": []}),
+    "encrypted (five parts)": lambda: token() + ".x.y",
+    "expiry infinite": lambda: token(exp=float("inf")),
+    "expiry no number": lambda: token(exp=float("nan")),
+    "expiry beyond a float": lambda: token(exp=10**400),
+    "expiry negative": lambda: token(exp=-1),
+    "expiry true": lambda: token(exp=True),
+    "not-before infinite": lambda: token(nbf=float("inf")),
+    "issuer a list": lambda: signed(json.dumps(claims(iss=[ISSUER]))),
+    "audience a prefix": lambda: token(aud="billing-admin"),
+    "subject a number": lambda: token(sub=7),
+    "subject with a NUL": lambda: token(sub="carla\x00"),
+    "subject with a line break": lambda: token(sub="carla\nlevel=critical"),
+    "subject half a character": lambda: signed(json.dumps(claims(sub="\ud800"))),
+    "subject endless": lambda: token(sub="x" * 256),
+    "client with a NUL": lambda: token(client_id="desk\x00"),
+    "tenant of nobody": lambda: token(tenant="00000000-0000-0000-0000-000000000000"),
+    "tenant a list": lambda: token(tenant=[TENANT]),
 }
 
 
@@ -170,6 +217,11 @@ async def test_a_bad_token_is_refused(name):
     with pytest.raises(Unauthenticated) as caught:
         await verify(BAD[name]())
     assert caught.value.code == "unauthenticated"
+
+
+async def test_the_maker_of_signed_texts_makes_good_tokens_too():
+    """Or the refusals above would show nothing."""
+    assert (await verify(signed(json.dumps(claims())))).tenant_id == UUID(TENANT)
 
 
 async def test_scopes_narrow_roles_and_stand_alone():

@@ -43,15 +43,15 @@ def to_json(body: BaseModel | Mapping[str, Any]) -> bytes:
     return orjson.dumps(body)
 
 
-def if_match(request: Request) -> int:
+async def if_match(request: Request) -> int:
     """The version a caller read. PreconditionRequired when missing, Malformed when not ours."""
-    version = if_match_or_none(request)
+    version = await if_match_or_none(request)
     if version is None:
         raise PreconditionRequired("precondition-required", "header If-Match is required")
     return version
 
 
-def if_match_or_none(request: Request) -> int | None:
+async def if_match_or_none(request: Request) -> int | None:
     """The version a caller read, if it says so; Malformed when not ours."""
     value = request.headers.get("if-match")
     if value is None:

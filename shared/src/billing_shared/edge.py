@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 from fastapi import Request
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,7 +20,7 @@ from billing_shared.ids import new_id
 from billing_shared.metrics import AUTH_REFUSED, HTTP_SECONDS
 from billing_shared.problems import render
 from billing_shared.roles import Principal
-from billing_shared.telemetry import continue_trace, current_correlation, current_trace
+from billing_shared.telemetry import Trace, continue_trace, current_correlation, current_trace
 
 if TYPE_CHECKING:
     from billing_shared.doors import Resources
@@ -56,11 +56,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                out = MutableHeaders(scope=message)
-                out["Trace-Id"] = trace.trace_id
-                out[CORRELATION_HEADER] = str(correlation_id)
-                out.setdefault("Cache-Control", "no-store")
-                out["X-Content-Type-Options"] = "nosniff"
+                message["headers"] = [*message["headers"], *_ours(trace, correlation_id)]
             await send(message)
 
         try:
@@ -105,6 +101,15 @@ class Edge:
             actor=str(principal.actor) if principal else None,
             client_id=principal.client_id if principal else None,
         )
+
+
+def _ours(trace: Trace, correlation_id: UUID) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"trace-id", trace.trace_id.encode()),
+        (b"x-correlation-id", str(correlation_id).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
 
 
 def _correlation(value: str | None) -> UUID:

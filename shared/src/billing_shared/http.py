@@ -8,6 +8,7 @@ async def add_customer(body: NewCustomer, door: Annotated[Door, may("customers:w
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from inspect import iscoroutinefunction
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -95,6 +96,10 @@ def _check_door(route: RouteContext) -> None:
         raise ValueError(f"route {route.path} has no door: it needs may(scope), under /v1/")
     if (route.methods or set()) - SAFE_METHODS and not scope.endswith(":write"):
         raise ValueError(f"route {route.path} changes something, but asks only for {scope}")
+    for call in _calls(route):
+        # FastAPI runs one that is not async in a thread: two switches for each request.
+        if not (iscoroutinefunction(call) or iscoroutinefunction(type(call).__call__)):
+            raise ValueError(f"route {route.path} depends on {call!r}, which is not async")
 
 
 async def _answer_again(request: Request, error: Exception) -> Response:

@@ -87,7 +87,7 @@ def _invalid() -> Malformed:
     return Malformed("cursor-invalid", "the cursor is not ours, or of another list or filter")
 
 
-def _page(
+async def _page(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="rows of a page")] = DEFAULT_LIMIT,
     cursor: Annotated[

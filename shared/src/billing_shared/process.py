@@ -227,6 +227,8 @@ class Listener:
             access_log=False,
             lifespan="off",
             server_header=False,
+            # Nothing here asks who is behind a proxy: the token says who calls.
+            proxy_headers=False,
             date_header=False,
             http="httptools",
             ws="none",

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TextIO
 from uuid import UUID
 
@@ -84,6 +85,7 @@ def redact(value: Any, depth: int = 0) -> Any:
     return value
 
 
+@lru_cache(maxsize=1024)
 def _is_secret(name: str) -> bool:
     if name in _HARMLESS:
         return False

@@ -4,7 +4,7 @@ import re
 
 import asyncpg
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from billing_shared.bodies import MAX_JSON_BYTES
 from billing_shared.http import Resources, create_app, may
@@ -202,6 +202,21 @@ def test_an_app_with_an_open_route_does_not_start(api: Api):
         router.add_api_route(path, route, methods=["POST"], dependencies=[door] if door else [])
         with pytest.raises(ValueError, match=path):
             create_app([router], resources)
+
+
+def test_an_app_with_a_dependency_that_takes_a_thread_does_not_start(api: Api):
+    router = APIRouter()
+
+    def threaded() -> None:
+        """Not async."""
+
+    async def route():
+        return None
+
+    doors = [may("customers:read"), Depends(threaded)]
+    router.add_api_route("/v1/slow", route, methods=["GET"], dependencies=doors)
+    with pytest.raises(ValueError, match="not async"):
+        create_app([router], api.app.state.resources)
 
 
 def test_a_door_for_a_scope_that_does_not_exist_cannot_be_made():

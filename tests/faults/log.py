@@ -60,7 +60,9 @@ class Log:
 
 async def read_log(bootstrap_servers: str) -> Log:
     """Read every topic from its beginning to its end. TimeoutError when that takes too long."""
+    # Without a group it gets all partitions.
     consumer = AIOKafkaConsumer(
+        *topic_names(),
         bootstrap_servers=bootstrap_servers,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=50,
@@ -69,13 +71,7 @@ async def read_log(bootstrap_servers: str) -> Log:
     await consumer.start()
     try:
         async with asyncio.timeout(READ_SECONDS):
-            places = [
-                TopicPartition(topic, partition)
-                for topic in topic_names()
-                for partition in sorted(consumer.partitions_for_topic(topic) or ())
-            ]
-            consumer.assign(places)
-            await consumer.seek_to_beginning(*places)
+            places = consumer.assignment()
             ends = await consumer.end_offsets(places)
             unread = {place for place, end in ends.items() if end > 0}
             records: list[ConsumerRecord[Any, Any]] = []

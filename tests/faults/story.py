@@ -147,7 +147,7 @@ async def _under_fire(
         ended = time.monotonic()
         wrong = await _drain(machine)
         drained = time.monotonic() - ended
-        console.print(f"drained in {drained:.0f} s")
+        console.print(f"drained in {drained:.0f} s", *wrong)
         wrong += await _judge(machine, nemesis, history, months, calm)
         figures = await _figures(machine, history)
     told = dict(nemesis.done) | {"answers to COMMIT lost": machine.proxies["postgres"].commits_lost}

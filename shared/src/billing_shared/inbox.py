@@ -88,14 +88,15 @@ class Inbox:
         return fresh
 
     async def handle(self, conn: Connection, records: Sequence[Record]) -> None:
-        """Call the handlers: per tenant, per type, in order of first appearance."""
+        """Call the handlers: per tenant, and of each the types in order of first appearance."""
         tenants: dict[UUID, dict[type[Event], list[Incoming[Any]]]] = {}
         for record in records:
             envelope, event = record.contents()
             by_type = tenants.setdefault(envelope.tenant_id, {})
             incoming = Incoming(envelope, event, record.raw.value or b"")
             by_type.setdefault(type(event), []).append(incoming)
-        for tenant_id, by_type in tenants.items():
+        # In one order, so that two consumers with the same tenants wait, and never for each other.
+        for tenant_id, by_type in sorted(tenants.items()):
             await set_tenant(conn, tenant_id)
             for event_type, events in by_type.items():
                 await self.handlers[event_type](conn, self._context(events[0].envelope), events)

@@ -6,7 +6,7 @@ WORKERS ?= auto
 SOURCES := shared services deploy/local tests bench conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stop token env test check format schemas promise bench lock venv clean
+.PHONY: help run demo stop token env test faults check format schemas promise bench lock venv clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,11 @@ token: venv ## a bearer token for the running system: make token ROLE=clerk TENA
 env: venv ## its URLs and a token for your shell: eval "$$(make -s env TENANT=new)"
 	@$(BIN)/python -m billing_local.cli env $(if $(ROLE),--role "$(ROLE)") $(if $(TENANT),--tenant "$(TENANT)")
 
-test: venv ## all fast tests; SLOW=1 adds the slow ones; ARGS="-k name" for some
+test: venv ## all fast tests; SLOW=1 adds the slow; BROKER=apache; ARGS="-k name" for some
 	@$(BIN)/pytest -n $(WORKERS) $(if $(SLOW),-m "") $(ARGS)
+
+faults: venv ## the long crash story on Apache Kafka, half an hour; SEED=n for the same once more
+	@cd tests && BROKER=$${BROKER:-apache} exec ../$(BIN)/python -m faults.story $(if $(SEED),--seed $(SEED))
 
 check: venv ## format, lint, types, import rules, generated files, promises kept
 	$(BIN)/ruff format --check $(SOURCES)

@@ -20,7 +20,7 @@ MAX_ROUNDS = 200
 _NEIGHBOURS = """
 with p as materialized (
     select f.payment_id, f.amount_minor, f.currency, f.value_on, o.customer_id,
-           s.tier = 'reference' as is_proven,
+           coalesce(s.tier, n.tier) = 'reference' as is_proven,
            exists (select from reversal_fact r
                     where r.tenant_id = $1 and r.payment_id = f.payment_id)
            or s.reversed_minor > 0 as is_reversed
@@ -29,6 +29,12 @@ with p as materialized (
                            where tenant_id = $1 and payment_id = x.id offset 0) f
       left join lateral (select tier, reversed_minor from payment_state
                           where tenant_id = $1 and payment_id = x.id offset 0) s on true
+      -- one that is new and names an item we know will be decided by its reference
+      left join lateral (select 'reference' as tier from payment_token t
+                          where s.tier is null and t.tenant_id = $1 and t.payment_id = x.id
+                            and exists (select from item_key
+                                         where tenant_id = $1 and key_norm = t.key_norm)
+                          limit 1) n on true
       left join lateral (
            select f.customer_id where f.customer_id is not null
            union all

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -150,13 +150,15 @@ class Door:
 
     def _context(self, reason: str | None) -> Context:
         state = self._request.state
+        # Looked at even where the body has a reason: a header that breaks its rule is refused.
+        given = _reason_of(self._request)
         return Context(
             tenant_id=self.principal.tenant_id,
             actor=self.principal.actor,
             now=self._resources.clock.now(),
             correlation_id=state.correlation_id,
             traceparent=str(state.trace),
-            reason=reason if reason is not None else _reason_of(self._request),
+            reason=given if reason is None else reason,
             roles=self.principal.roles,
         )
 
@@ -165,10 +167,9 @@ def _reason_of(request: Request) -> str | None:
     value = request.headers.get(REASON_HEADER)
     if value is None:
         return None
-    try:
+    # Sent as UTF-8 by most, as Latin-1 by some: both are text, and HTTP allows both.
+    with suppress(UnicodeDecodeError):
         value = value.encode("latin-1").decode()
-    except UnicodeDecodeError as error:
-        raise Malformed("malformed", f"header {REASON_HEADER} is not UTF-8") from error
     if len(value) > MAX_REASON_CHARACTERS:
         raise Malformed("malformed", f"header {REASON_HEADER} is too long")
     return value.strip() or None

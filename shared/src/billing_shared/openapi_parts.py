@@ -52,7 +52,7 @@ IDEMPOTENCY_KEY = {
         "type": "string",
         "minLength": 1,
         "maxLength": MAX_KEY_CHARACTERS,
-        "pattern": "^[ -~]+$",
+        "pattern": "^[!-~]([ -~]*[!-~])?$",
     },
     "example": "0198f6a0-5a10-7a40-9f5e-0b1f1d3c2b1a",
 }

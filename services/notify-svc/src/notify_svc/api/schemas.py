@@ -33,6 +33,18 @@ class Closed(BaseModel):
 class SubscriptionBody(Closed):
     """A subscription as its owner wants it; a PUT replaces all of it."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "url": "https://erp.example.com/hooks/billing",
+                    "event_types": ["invoice-issued", "settlement-changed"],
+                    "description": "ERP, production",
+                }
+            ]
+        }
+    )
+
     url: str = Field(
         max_length=MAX_URL_LENGTH,
         description="https, at public addresses; called by POST with CloudEvents 1.0 JSON",

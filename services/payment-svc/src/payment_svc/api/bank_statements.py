@@ -31,7 +31,7 @@ _FILE: dict[str, Any] = {
         "required": True,
         "description": "A camt.053 file as the bank delivers it, plain or gzip",
         "content": {
-            media_type: {"schema": {"type": "string", "format": "binary"}}
+            media_type: {"schema": {"type": "string", "format": "binary", "minLength": 1}}
             for media_type in ("application/xml", "text/xml", "application/gzip")
         },
     }

@@ -6,7 +6,7 @@ WORKERS ?= auto
 SOURCES := shared services deploy/local tests bench conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stop token env test faults check format schemas promise bench lock venv clean
+.PHONY: help run demo stop token env test fuzz faults check format schemas promise bench lock venv clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +29,12 @@ env: venv ## its URLs and a token for your shell: eval "$$(make -s env TENANT=ne
 test: venv ## all fast tests; SLOW=1 adds the slow; BROKER=apache; ARGS="-k name" for some
 	@$(BIN)/pytest -n $(WORKERS) $(if $(SLOW),-m "") $(ARGS)
 
-faults: venv ## the long crash story on Apache Kafka, half an hour; SEED=n for the same once more
-	@cd tests && BROKER=$${BROKER:-apache} exec ../$(BIN)/python -m faults.story $(if $(SEED),--seed $(SEED))
+faults: venv ## the long crash story on Apache Kafka and the hammer, 45 minutes; SEED=n for the same once more
+	@cd tests && BROKER=$${BROKER:-apache} ../$(BIN)/python -m faults.story $(if $(SEED),--seed $(SEED))
+	@cd tests && exec ../$(BIN)/python -m faults.hammer $(if $(SEED),--seed $(SEED))
+
+fuzz: venv ## drawn requests against every operation; more of them: make fuzz EXAMPLES=100 SEED=7
+	@EXAMPLES="$(or $(EXAMPLES),20)" SEED="$(or $(SEED),3)" $(BIN)/pytest tests/fuzz -m "" -n 2 -rP
 
 check: venv ## format, lint, types, import rules, generated files, promises kept
 	$(BIN)/ruff format --check $(SOURCES)

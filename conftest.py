@@ -24,13 +24,16 @@ configure_logs("test", "warning")
 
 
 class StoriesTogether(LoadScopeScheduling):
-    """Tests are shared out one by one, but the stories share one system, so they share one worker.
+    """Tests are shared out one by one, but the stories share one system, so they share one worker;
+    so do the tests of one file about faults.
 
     pytest-xdist's own groups do not work with pytest 9: they write into an id it no longer reads.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "stories" if nodeid.startswith("tests/e2e/") else nodeid
+        if nodeid.startswith("tests/e2e/"):
+            return "stories"
+        return nodeid.partition("::")[0] if nodeid.startswith("tests/faults/") else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

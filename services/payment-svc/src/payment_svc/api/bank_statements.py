@@ -111,6 +111,8 @@ async def list_statement_lines(
     """The entries a statement shows, in its order: payments, reversals, and what we paid."""
     after_entry_no = page.after[1].int if page.after else 0
     async with door.read() as (conn, context):
+        if await load_statement(conn, context.tenant_id, statement_id) is None:
+            raise _no_statement()
         rows = await list_lines(conn, context.tenant_id, statement_id, after_entry_no, page.limit)
     # Lines never change: their place in the statement is all there is to page by.
     return page.answer(rows, lambda row: (_EPOCH, UUID(int=row.entry_no)), LineView.of)

@@ -158,7 +158,7 @@ async def get_payment(payment_id: UUID, door: Annotated[Door, may("payments:read
     async with door.read() as (conn, context):
         found = await payments.load_payments(conn, context.tenant_id, [payment_id])
     if payment_id not in found:
-        raise NotFound("not-found", "there is no such payment")
+        raise _no_payment()
     kept = found[payment_id]
     return respond(200, PaymentView.of(kept), as_of=kept.allocation_as_of)
 
@@ -181,5 +181,11 @@ async def list_reversals(
 ) -> Listed[ReversalView]:
     """Whether the payment was taken back: none or one."""
     async with door.read() as (conn, context):
+        if not await payments.load_payments(conn, context.tenant_id, [payment_id]):
+            raise _no_payment()
         rows = await reversals.list_payment_reversals(conn, context.tenant_id, payment_id)
     return Listed(items=[ReversalView.of(row) for row in rows])
+
+
+def _no_payment() -> NotFound:
+    return NotFound("not-found", "there is no such payment")

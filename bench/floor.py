@@ -42,10 +42,11 @@ _COLUMNS = """
 select attname from pg_attribute
 where attrelid = $1 and attnum > 0 and not attisdropped and attgenerated = '' order by attnum
 """
+#: As the relay reads them.
 _EVENTS = """
-select topic, aggregateid, payload, specversion, id::text, source, type, subject, time, dataschema,
-    datacontenttype, tenantid::text, sequence::text, correlationid::text, causationid::text,
-    traceparent
+select seq, topic, payload, specversion, id::text, source, type, subject, time, dataschema,
+    datacontenttype, aggregateid, tenantid::text, sequence::text, correlationid::text,
+    causationid::text, traceparent
 from outbox order by seq
 """
 
@@ -95,7 +96,9 @@ async def written(database: ServiceDatabase, service: str) -> Written:
             # The names are the catalogue's own.
             names = ", ".join(f'"{column}"' for column in columns)
             query = _FLEETING.get(table, f"select {names} from {table}")  # noqa: S608
-            rows = [tuple(row) for row in await conn.fetch(query)]
+            statement = await conn.prepare(query)
+            columns = [attribute.name for attribute in statement.get_attributes()]
+            rows = [tuple(row) for row in await statement.fetch()]
             tables.append(Rows(table, columns, rows))
         events = [
             (row["topic"], row["aggregateid"].encode(), row["payload"].encode(), headers(row))

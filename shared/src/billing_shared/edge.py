@@ -20,6 +20,7 @@ from billing_shared.ids import new_id
 from billing_shared.metrics import AUTH_REFUSED, HTTP_SECONDS
 from billing_shared.problems import render
 from billing_shared.roles import Principal
+from billing_shared.security_log import record_request
 from billing_shared.telemetry import Trace, continue_trace, current_correlation, current_trace
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ CORRELATION_HEADER = "X-Correlation-Id"
 #: The status that proxies log for a caller who hung up.
 CLIENT_GONE = 499
 
-log = structlog.get_logger()
-
 
 class Edge:
     """ASGI middleware, outermost of ours."""
@@ -38,6 +37,8 @@ class Edge:
     def __init__(self, app: ASGIApp, resources: "Resources") -> None:
         self._app = app
         self._resources = resources
+        # Bound here and not at import, for logs are configured in between; once, for speed.
+        self._log = structlog.get_logger().bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -90,8 +91,9 @@ class Edge:
         HTTP_SECONDS.labels(service, method, template, str(status)).observe(seconds)
         if status in (401, 403):
             AUTH_REFUSED.labels(service, str(status)).inc()
+        record_request(scope, status, template)
         principal: Any = scope["state"].get("principal")
-        log.info(
+        self._log.info(
             "http.served",
             method=method,
             route=template,

@@ -47,7 +47,13 @@ def create_app(routers: Sequence[APIRouter], resources: Resources) -> FastAPI:
     """The public application. Refuses (ValueError) a route without a fitting door."""
     openapi_url = f"/openapi/{resources.service}.json"
     app = FastAPI(
-        title=resources.service, version="1", openapi_url=openapi_url, docs_url=None, redoc_url=None
+        title=resources.service,
+        version="1",
+        openapi_url=openapi_url,
+        docs_url=None,
+        redoc_url=None,
+        # Traces and metrics are ours; the framework's would look at the environment each time.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.resources = resources
     app.state.cursor_secret = resources.cursor_secret

@@ -12,7 +12,7 @@ from billing_local.kafka_jars import HERE, KafkaUnavailable, java, kafka_jars
 from billing_local.ports import HOST
 from billing_local.unprivileged import die_with_parent
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 20.0
 #: Any 16 bytes in base64; one node needs no name, but the format asks for one.
 CLUSTER_ID = "YmlsbGluZy1sb2NhbC1rMQ"

@@ -19,7 +19,7 @@ REFUSED, SERVER_ERROR, AWAY = 300, 500, 503
 #: Away is 503; anything else of the 500s is an error of ours.
 NOT_NOW = frozenset({409, 429, AWAY})
 _STORED = """
-select key, status, encode(sha256(body), 'hex') as sha256
+select tenant_id::text, key, status, encode(sha256(body), 'hex') as sha256
   from {schema}.idempotency_key where key = any($1)
 """
 
@@ -60,23 +60,25 @@ async def check(
 async def unanswered(conn: asyncpg.Connection, history: History) -> list[str]:
     """Every change that was answered has that answer stored once, and none was answered badly."""
     wrong: list[str] = []
-    answers: dict[str, set[tuple[int, str]]] = defaultdict(set)
+    answers: dict[tuple[str, str], set[tuple[int, str]]] = defaultdict(set)
     for fact in history.read("answered"):
         if fact["status"] >= SERVER_ERROR:
             wrong.append(f"answered {fact['status']}: {fact['path']}")
         if fact["key"] and fact["status"] < REFUSED:
-            answers[fact["key"]].add((fact["status"], fact["sha256"]))
+            answers[fact["tenant"], fact["key"]].add((fact["status"], fact["sha256"]))
     for fact in history.read("tried"):
         if fact.get("status", AWAY) not in NOT_NOW:
             wrong.append(f"tried and got {fact['status']}: {fact['path']}")
     wrong += [f"{key}: answered in two ways" for key, ways in answers.items() if len(ways) > 1]
-    stored: Counter[str] = Counter()
+    stored: Counter[tuple[str, str]] = Counter()
     for service in SERVICES:
         question = _STORED.format(schema=service.removesuffix("-svc"))
-        for row in await conn.fetch(question, list(answers)):
-            stored[row["key"]] += 1
-            if (row["status"], row["sha256"]) not in answers[row["key"]]:
-                wrong.append(f"{row['key']}: another answer is stored than was given")
+        for tenant, key, status, digest in await conn.fetch(
+            question, list({k for _, k in answers})
+        ):
+            stored[tenant, key] += 1
+            if (status, digest) not in answers.get((tenant, key), ()):
+                wrong.append(f"{key} of {tenant}: another answer is stored than was given")
     return wrong + [
         f"{key}: answered, stored {stored[key]} times" for key in answers if stored[key] != 1
     ]

@@ -148,15 +148,19 @@ async def test_a_lost_effect_and_a_changed_answer_are_named(
 
 async def test_bad_answers_are_named(conn: asyncpg.Connection, tmp_path: Path) -> None:
     history = History(tmp_path / "history.jsonl")
-    history.note("tried", key="k", path="/v1/x", status=500)
-    history.note("answered", key="k", path="/v1/x", status=504, sha256="")
+    of = {"tenant": "t", "path": "/v1/x"}
+    history.note("tried", key="k", **of, status=500)
+    history.note("answered", key="k", **of, status=504, sha256="")
     for body in (b"one", b"two"):
-        history.note("answered", key="l", path="/v1/x", status=201, sha256=_hash(body))
+        history.note("answered", key="l", **of, status=201, sha256=_hash(body))
+    # Two tenants may choose the same key.
+    history.note("answered", key="l", tenant="u", path="/v1/x", status=201, sha256=_hash(b"one"))
     assert await checker.unanswered(conn, history) == [
         "answered 504: /v1/x",
         "tried and got 500: /v1/x",
-        "l: answered in two ways",
-        "l: answered, stored 0 times",
+        "('t', 'l'): answered in two ways",
+        "('t', 'l'): answered, stored 0 times",
+        "('u', 'l'): answered, stored 0 times",
     ]
 
 

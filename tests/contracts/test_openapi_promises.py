@@ -63,11 +63,11 @@ BREAKS = {
             schemas(d)["InvoiceBody"]["properties"].update(new={"type": "string"}),
             schemas(d)["InvoiceBody"]["required"].append("new"),
         ),
-        "body: value.new is required",
+        "body of application/json: value.new is required",
     ),
     "a field taken no more": (
         lambda d: schemas(d)["InvoiceBody"]["properties"].pop("lines"),
-        "body: value.lines is not known",
+        "body of application/json: value.lines is not known",
     ),
     "a parameter removed": (
         lambda d: d["paths"][DRAFT]["get"]["parameters"].pop(0),

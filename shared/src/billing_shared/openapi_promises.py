@@ -72,7 +72,7 @@ class _Operation:
                 yield f"no body of {kind} is taken any more"
                 continue
             for reason in self._taken(content.get("schema", {}), now.get("schema", {})):
-                yield f"body: {reason}"
+                yield f"body of {kind}: {reason}"
 
     def _answers(self, old: Json, new: Json) -> Iterator[str]:
         for status in sorted(new.keys() - old.keys()):

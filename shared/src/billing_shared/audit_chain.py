@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from billing_shared.jobs import Every, Job, JobContext
 from billing_shared.metrics import AUDIT_UNSEALED, AUDIT_UNSEALED_SECONDS
@@ -21,9 +22,14 @@ from billing_shared.postgres import Connection, Pool, transaction
 
 SEAL_EVERY_SECONDS = 0.5
 SEAL_BATCH = 2_000
+ANCHOR_EVERY_SECONDS = 3_600
 VERIFY_BATCH = 5_000
+#: The event of a log line that is a head kept outside.
+ANCHORED = "security.audit_anchored"
 #: What the first link of a chain links to.
 GENESIS = bytes(32)
+
+log = structlog.get_logger()
 
 #: What a link covers, in the order of canonical JSON (sorted when written).
 _FIELDS = (
@@ -57,6 +63,31 @@ def sealer(service: str) -> Job:
         await _measure(job.pool, service, job.clock.now())
 
     return Job("audit-seal", Every(SEAL_EVERY_SECONDS), run)
+
+
+def anchorer(service: str) -> Job:
+    """The job that says every hour, in the log, where each tenant's chain ends.
+
+    Whoever can write to the database can write a chain anew; the log is out of their reach.
+    `verify-audit --heads` takes these lines (record 0018).
+    """
+    told: dict[UUID, int] = {}
+
+    async def run(job: JobContext) -> None:
+        async with transaction(job.pool, None) as conn:
+            rows = await conn.fetch("select tenant_id, number, sha256 from audit_head")
+        for row in rows:
+            if told.get(row["tenant_id"]) != row["number"]:
+                told[row["tenant_id"]] = row["number"]
+                log.info(
+                    ANCHORED,
+                    service=service,
+                    tenant_id=str(row["tenant_id"]),
+                    number=row["number"],
+                    sha256=row["sha256"].hex(),
+                )
+
+    return Job("audit-anchor", Every(ANCHOR_EVERY_SECONDS), run)
 
 
 async def seal_all(pool: Pool) -> int:

@@ -1,23 +1,27 @@
 """Request bodies are bounded: JSON at 1 MiB, files and NDJSON at limits named by their route."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi import HTTPException, Request
 from starlette.types import Message, Receive, Scope
 
-from billing_shared.errors import FieldError, Invalid, TooLarge
+from billing_shared.errors import FieldError, Invalid, Malformed, TooLarge
 
 MAX_JSON_BYTES = 1 << 20
 MAX_NDJSON_BYTES = 16 << 20
 MAX_NDJSON_LINES = 20_000
 MAX_LINE_BYTES = 256 << 10
 MAX_FILE_BYTES = 64 << 20
+#: From the head of a request to the last byte of its body: who sends slower holds a place of its
+#: tenant for nothing.
+MAX_BODY_SECONDS = 120.0
 
 _LIMIT_KEY = "billing.body_limit"
 
 
-class _TooLargeHTTP(HTTPException):
+class _RefusedHTTP(HTTPException):
     """FastAPI lets only an HTTPException out of its body reading; the cause is the real error."""
 
 
@@ -27,11 +31,12 @@ class Limit:
 
     max_bytes: int = MAX_JSON_BYTES
     read_bytes: int = 0
+    is_whole: bool = False
 
     def check(self, count: int) -> None:
         if count > self.max_bytes:
             error = TooLarge("too-large", f"the body is larger than {self.max_bytes} bytes")
-            raise _TooLargeHTTP(413) from error
+            raise _RefusedHTTP(413) from error
 
 
 def bound(scope: Scope, receive: Receive) -> Receive:
@@ -39,10 +44,19 @@ def bound(scope: Scope, receive: Receive) -> Receive:
     limit = scope[_LIMIT_KEY] = Limit()
     declared = next((v for n, v in scope["headers"] if n == b"content-length"), b"0")
     declared_bytes = int(declared) if declared.isdigit() else 0
+    until = asyncio.get_running_loop().time() + MAX_BODY_SECONDS
 
     async def bounded() -> Message:
         limit.check(declared_bytes)
-        message = await receive()
+        if limit.is_whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError:
+            error = Malformed("malformed", f"the body took more than {MAX_BODY_SECONDS:g} seconds")
+            raise _RefusedHTTP(400) from error
+        limit.is_whole = not message.get("more_body", False)
         limit.read_bytes += len(message.get("body", b""))
         limit.check(limit.read_bytes)
         return message

@@ -40,11 +40,14 @@ class Verdict:
 
     @classmethod
     def of(cls, error: Exception, attempts: int) -> "Verdict":
-        """A BillingError speaks for itself; of any other error only class and message are kept."""
+        """A BillingError speaks for itself. Of any other error only its class and the names in the
+        schema are kept: its message may quote the row, and operators see no names and amounts."""
         if isinstance(error, BillingError):
             reason = "; ".join([error.detail, *(f"{e.field}: {e.reason}" for e in error.errors)])
             return cls(error.code, reason[:MAX_REASON], attempts)
-        return cls(HANDLER_FAILED, f"{type(error).__name__}: {error}"[:MAX_REASON], attempts)
+        names = (getattr(error, f"{kind}_name", None) for kind in ("table", "column", "constraint"))
+        reason = " ".join([type(error).__name__, *filter(None, names)])
+        return cls(HANDLER_FAILED, reason[:MAX_REASON], attempts)
 
 
 class Rate:

@@ -20,6 +20,7 @@ from billing_shared.context import Context
 from billing_shared.errors import Malformed, TooMany, Unavailable
 from billing_shared.postgres import Connection, Pool, transaction
 from billing_shared.roles import ALL_SCOPES, Principal
+from billing_shared.security_log import ADMINISTRATIVE
 from billing_shared.writes import Later
 
 MAX_REASON_CHARACTERS = 500
@@ -178,8 +179,11 @@ def _reason_of(request: Request) -> str | None:
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", scheme_name="token")
 
 
-def may(scope: str) -> Any:
-    """A dependency that gives a Door to a token with this scope; 403 for another."""
+def may(scope: str, *, is_watched: bool = False) -> Any:
+    """A dependency that gives a Door to a token with this scope; 403 for another.
+
+    What a watched route did stands in the security log, as for every administrative scope.
+    """
     if scope not in ALL_SCOPES:
         raise ValueError(f"no such scope: {scope}")
 
@@ -188,6 +192,8 @@ def may(scope: str) -> Any:
         _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Door:
         principal: Principal = request.state.principal
+        request.state.scope_needed = scope
+        request.state.is_watched = is_watched or scope in ADMINISTRATIVE
         require(principal, scope)
         return Door(request, principal, request.app.state.resources)
 

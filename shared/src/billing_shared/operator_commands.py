@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from billing_shared.audit_chain import Head, verify
+from billing_shared.audit_chain import ANCHORED, Head, verify
 from billing_shared.ids import new_id
 from billing_shared.postgres import close_pool, open_pool, transaction
 
@@ -35,7 +35,9 @@ async def check_audit(dsn: str, heads_file: Path | None, keep_heads_file: Path |
 
 
 def _read_heads(file: Path) -> list[Head]:
-    found = [json.loads(line) for line in file.read_text().splitlines()]
+    """Heads of `--keep-heads`, or lines of the log of the service: others are passed over."""
+    lines = (line for line in file.read_text().splitlines() if line.startswith("{"))
+    found = [head for head in map(json.loads, lines) if head.get("event", ANCHORED) == ANCHORED]
     return [Head(UUID(head["tenant_id"]), head["number"], head["sha256"]) for head in found]
 
 

@@ -84,6 +84,14 @@ class OperatorRequests:
                 _log.warning("request_failed", kind=request["kind"], reason=reason)
                 result, state = {"reason": reason}, "failed"
             await conn.execute(_END, request["request_id"], state, result)
+        _log.info(
+            "security.request_carried_out",
+            kind=request["kind"],
+            request_id=str(request["request_id"]),
+            requested_by=request["requested_by"],
+            tenant_id=str(request["tenant_id"]) if request["tenant_id"] else None,
+            state=state,
+        )
         return True
 
     async def _replay_dead_letters(self, request: asyncpg.Record) -> Result:

@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from billing_shared.audit_chain import anchorer, sealer
+from billing_shared.bounded_http import BoundedHttp
 from billing_shared.clock import Clock, SettableClock, SystemClock
 from billing_shared.consumer import Consumer
 from billing_shared.doors import Resources
@@ -238,7 +239,7 @@ class Listener:
             # Nothing here asks who is behind a proxy: the token says who calls.
             proxy_headers=False,
             date_header=False,
-            http="httptools",
+            http=BoundedHttp,
             ws="none",
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,

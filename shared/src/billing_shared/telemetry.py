@@ -36,6 +36,9 @@ _SECRET_TEXT = re.compile(
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
     r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b"
     r"|[\w.+-]+@[\w-]+\.[\w.-]+"
+    # Errors of Postgres and pydantic quote the row or the value they refuse.
+    r"|(?<=DETAIL: )(?s:.*?)(?=\n(?:HINT:|\n)|\Z)"
+    r"|(?<=input_value=).*(?=, input_type=)"
 )
 _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 MAX_LOG_TEXT = 4_000

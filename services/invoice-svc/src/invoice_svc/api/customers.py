@@ -232,7 +232,9 @@ async def put_customer(
 
 @router.post("/v1/customers/{customer_id}/anonymise", response_model=CustomerView)
 async def forget_customer(
-    customer_id: UUID, body: AnonymiseBody, door: Annotated[Door, may("customers:write")]
+    customer_id: UUID,
+    body: AnonymiseBody,
+    door: Annotated[Door, may("customers:write", is_watched=True)],
 ) -> Response:
     """Erase the personal data of a customer for good. Issued documents keep theirs."""
     async with door.change(body.reason) as change:

@@ -122,7 +122,9 @@ async def list_statement_lines(
     "/v1/bank-statements/{statement_id}/releases", status_code=201, response_model=StatementView
 )
 async def release_statement(
-    statement_id: UUID, body: ReleaseBody, door: Annotated[Door, may("bank-statements:write")]
+    statement_id: UUID,
+    body: ReleaseBody,
+    door: Annotated[Door, may("bank-statements:write", is_watched=True)],
 ) -> Response:
     """Believe a quarantined statement, signed by a person of role senior or above.
 

@@ -22,6 +22,10 @@ ACQUIRE_SECONDS = 10.0
 STATEMENT_MS = 60_000
 LOCK_MS = 5_000
 IDLE_IN_TRANSACTION_MS = 60_000
+#: A session that holds locks is heard of every few seconds, at the longest after a failed publish
+#: and the rest that follows (25 s). From one that stays silent, as when its process is frozen or
+#: its machine is gone without a word, the server takes the locks back.
+SILENT_SESSION_MS = 40_000
 CONNECT_SECONDS = 10.0
 #: Ours must be the longer one, so that the server cancels first and the connection stays usable.
 COMMAND_SECONDS = STATEMENT_MS / 1000 + 5
@@ -42,6 +46,7 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     pg.LockNotAvailableError,
     pg.QueryCanceledError,
     pg.IdleInTransactionSessionTimeoutError,
+    pg.IdleSessionTimeoutError,
     pg.DiskFullError,
     pg.OutOfMemoryError,
     pg.ReadOnlySQLTransactionError,
@@ -106,12 +111,12 @@ async def _nothing_to_reset(_: Connection) -> None:
 
 async def open_session(dsn: str, *, name: str) -> "asyncpg.Connection[asyncpg.Record]":
     """One connection outside any pool, for what holds session locks. It must be direct: session
-    locks do not survive a pooler in transaction mode."""
+    locks do not survive a pooler in transaction mode. Silent for 40 s it is ended by the server."""
     conn = await asyncpg.connect(
         dsn,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
-        server_settings=session_settings(name),
+        server_settings=session_settings(name) | {"idle_session_timeout": str(SILENT_SESSION_MS)},
     )
     await set_codecs(conn)
     return conn

@@ -22,7 +22,6 @@ from billing_shared.record import Raw
 DAY = date(2026, 2, 2)
 TERMS = Terms(net_days=30, early_payment=[])
 LINES = 5
-NET_MINOR = 10_000
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
@@ -56,27 +55,31 @@ def invoices(of: Sequence[CustomerUpdated], count: int, *, first: int = 0) -> li
 
 
 def payments(of: Sequence[InvoiceIssued], payers: Sequence[CustomerUpdated]) -> list[Event]:
-    """A payment of the whole amount for each invoice, which it names as payers do: by the number
-    in its text and by the structured reference."""
+    """A payment of the whole amount for each invoice."""
     accounts = {payer.customer_id: payer.bank_accounts[0] for payer in payers}
     return [
-        PaymentReceived(
-            payment_id=new_id(),
-            source="bank-file",
-            account="DE75512108001245126199",
-            amount_minor=invoice.due_minor,
-            currency="EUR",
-            booked_on=DAY,
-            value_on=DAY,
-            payer=Payer(name="Customer Ltd", account=accounts[invoice.customer_id]),
-            remittance_lines=[f"Invoice {invoice.number}", "thank you"],
-            references=[
-                Reference(kind="creditor-reference", value=invoice.payment_reference),
-                Reference(kind="end-to-end", value=f"E2E{invoice.number}"),
-            ],
-        )
-        for invoice in of
+        payment(invoice.number, invoice.due_minor, accounts[invoice.customer_id]) for invoice in of
     ]
+
+
+def payment(number: str, amount_minor: int, payer: str) -> PaymentReceived:
+    """Money for an invoice, which it names as payers do: by its number in the text and by the
+    structured reference. `payer` is an account."""
+    return PaymentReceived(
+        payment_id=new_id(),
+        source="bank-file",
+        account="DE75512108001245126199",
+        amount_minor=amount_minor,
+        currency="EUR",
+        booked_on=DAY,
+        value_on=DAY,
+        payer=Payer(name="Customer Ltd", account=payer),
+        remittance_lines=[f"Invoice {number}", "thank you"],
+        references=[
+            Reference(kind="creditor-reference", value=creditor_reference(number)),
+            Reference(kind="end-to-end", value=f"E2E{number}"),
+        ],
+    )
 
 
 def raws(events: Iterable[Event], tenant_id: UUID, *, first: int = 0) -> list[Raw]:
@@ -108,7 +111,9 @@ def envelope(event: Event, tenant_id: UUID, now: datetime) -> Envelope:
 
 
 def _invoice(customer_id: UUID, number: int) -> InvoiceIssued:
-    gross = LINES * NET_MINOR * 119 // 100
+    # Amounts differ: equal ones of one payer have to be told from duplicates.
+    net = 10_000 + 100 * (number % 97)
+    gross = LINES * net * 119 // 100
     name = f"INV-2026-{number:08d}"
     return InvoiceIssued(
         invoice_id=new_id(),
@@ -120,18 +125,18 @@ def _invoice(customer_id: UUID, number: int) -> InvoiceIssued:
         currency="EUR",
         issued_on=DAY,
         due_on=date(2026, 3, 4),
-        lines=[_line(number, at) for at in range(1, LINES + 1)],
+        lines=[_line(number, at, net) for at in range(1, LINES + 1)],
         allowances=[],
         tax_groups=[
             TaxGroup(
                 tax_category="S",
                 tax_rate="19",
-                base_minor=LINES * NET_MINOR,
-                tax_minor=gross - LINES * NET_MINOR,
+                base_minor=LINES * net,
+                tax_minor=gross - LINES * net,
             )
         ],
-        net_minor=LINES * NET_MINOR,
-        tax_minor=gross - LINES * NET_MINOR,
+        net_minor=LINES * net,
+        tax_minor=gross - LINES * net,
         gross_minor=gross,
         due_minor=gross,
         terms=TERMS,
@@ -141,14 +146,14 @@ def _invoice(customer_id: UUID, number: int) -> InvoiceIssued:
     )
 
 
-def _line(number: int, line_no: int) -> InvoiceLine:
+def _line(number: int, line_no: int, net: int) -> InvoiceLine:
     values: dict[str, Any] = {
         "line_no": line_no,
         "description": f"Consulting, work package {number % 97}-{line_no}",
         "quantity": "1",
-        "unit_price": "100.00",
+        "unit_price": f"{net / 100:.2f}",
         "discount_minor": 0,
-        "net_minor": NET_MINOR,
+        "net_minor": net,
         "tax_category": "S",
         "tax_rate": "19",
     }

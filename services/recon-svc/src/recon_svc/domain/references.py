@@ -63,10 +63,16 @@ def normalise(text: str) -> str:
 
 def item_keys(invoice: Invoice) -> frozenset[str]:
     """The keys under which payers may name an invoice: its number and its payment reference."""
-    keys = (normalise(invoice.number), normalise(invoice.payment_reference))
-    return frozenset(key for key in keys if len(key) >= MIN_KEY_LENGTH)
+    return _keys(invoice.number, invoice.payment_reference)
 
 
+@lru_cache(maxsize=65536)
+def _keys(*names: str) -> frozenset[str]:
+    return frozenset(key for key in map(normalise, names) if len(key) >= MIN_KEY_LENGTH)
+
+
+# Asked for when the fact is stored, and again when its group is settled.
+@lru_cache(maxsize=2048)
 def payment_tokens(payment: Payment) -> frozenset[str]:
     """Every key a payment may probe, at most MAX_TOKENS, the strongest kinds first."""
     words = _words(payment.remittance_lines)

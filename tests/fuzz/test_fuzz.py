@@ -6,7 +6,6 @@ chains; real database, real port. `make fuzz EXAMPLES=100 SEED=7` draws more.
 
 import importlib
 import os
-from pathlib import Path
 
 import pytest
 
@@ -26,8 +25,6 @@ async def test_a_service_does_what_its_document_says(service_database, name, tmp
     database = await service_database(service.name, service.package)
     async with serve(name, database) as served:
         report = await fuzz(served, tmp_path, EXAMPLES, SEED)
-    if log := os.environ.get("FUZZ_LOG"):
-        Path(log).with_suffix(f".{name}.log").write_text(report.printed)
     assert report.found["complete"], report.printed
     print(f"{service.name}: {report.totals()}")
     assert report.found["failures"] == [], report.printed

@@ -26,12 +26,14 @@ class PostgresProcess(Process, Protocol):
 
 
 class BrokerProcess(Process, Protocol):
-    """A broker of ours. `is_embedded`: it forgets its log at every end, and knows less."""
+    """A broker of ours. `is_embedded`: it forgets its log at every end, and knows less.
+    `forget`, while it is down, loses the log of any."""
 
     @property
     def is_embedded(self) -> bool: ...
     @property
     def bootstrap(self) -> str: ...
+    def forget(self) -> None: ...
 
 
 def kind() -> Kind:
@@ -62,5 +64,5 @@ def broker(
     if kind() == "testcontainers":
         from billing_local.containers import KafkaInContainer
 
-        return KafkaInContainer(port)
+        return KafkaInContainer(port, advertised_port=advertised_port)
     return EmbeddedBroker(port, log, advertised_port=advertised_port)

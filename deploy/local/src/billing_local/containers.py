@@ -11,7 +11,9 @@ from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
+from billing_local.embedded_broker import BrokerUnavailable
 from billing_local.embedded_postgres import ADMIN, DATABASE
+from billing_local.ports import HOST
 
 POSTGRES_IMAGE = "postgres:18"
 KAFKA_IMAGE = "apache/kafka:4.1.0"
@@ -20,7 +22,7 @@ LOOK_EVERY_SECONDS = 0.2
 TAIL_BYTES = 2_000
 
 
-class ContainerUnavailable(Exception):
+class ContainerUnavailable(BrokerUnavailable):
     """BROKER=testcontainers was asked for, and there is no engine, or no image, or no start."""
 
 
@@ -107,18 +109,24 @@ class PostgresInContainer(Container):
 
 
 class KafkaInContainer(Container):
-    """The broker image: one node that is its own controller."""
+    """The broker image: one node that is its own controller.
+
+    Clients are told to come back to `advertised_port` of this machine, where a proxy may stand.
+    """
 
     is_embedded = False
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, advertised_port: int | None = None) -> None:
+        # Where somebody stands in between, it is on this machine.
+        there = (HOST, advertised_port) if advertised_port else (engine_host(), port)
+        self._advertised = f"{there[0]}:{there[1]}"
         environment = {
             "KAFKA_NODE_ID": "1",
             "KAFKA_PROCESS_ROLES": "broker,controller",
             "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
             "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
             "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
-            "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{engine_host()}:{port}",
+            "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{self._advertised}",
             "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
             "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
@@ -130,10 +138,16 @@ class KafkaInContainer(Container):
 
     @property
     def bootstrap(self) -> str:
-        return f"{self.host}:{self.port}"
+        return self._advertised
+
+    def forget(self) -> None:
+        """Lose the whole log: the next start makes a new container."""
+        self.stop()
 
     async def serves(self) -> bool:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5_000)
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=f"{self.host}:{self.port}", request_timeout_ms=5_000
+        )
         try:
             await admin.start()
         except (KafkaError, OSError):

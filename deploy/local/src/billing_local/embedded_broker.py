@@ -18,7 +18,7 @@ EMBEDDED_PARTITIONS = 4
 
 
 class BrokerUnavailable(Exception):
-    """No wheel for this platform, or the broker did not start; the message says which and why."""
+    """There is no such broker here, or it did not start; the message says which and why."""
 
 
 class EmbeddedBroker:
@@ -93,6 +93,9 @@ class EmbeddedBroker:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def forget(self) -> None:
+        """Lose the whole log: it did so when it ended."""
 
 
 def binary() -> Path:

@@ -8,12 +8,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from billing_local.embedded_broker import BrokerUnavailable
+
 HERE = Path(__file__).parent / "kafka"
 #: Maven itself has no bound of its own on a mirror that does not answer.
 FETCH_SECONDS = 300
 
 
-class KafkaUnavailable(Exception):
+class KafkaUnavailable(BrokerUnavailable):
     """Java, Maven or the jars are not to be had; the message says which and why."""
 
 

@@ -21,7 +21,6 @@ from uuid import UUID
 import httpx
 
 from billing_local import backing, commands
-from billing_local.apache_kafka import ApacheKafka
 from billing_local.child import Child
 from billing_local.commands import SERVICES, SINKS, Backing, first_tenant
 from billing_local.embedded_broker import EMBEDDED_PARTITIONS
@@ -77,6 +76,7 @@ class Stack:
         self._ports: dict[str, int] = {}
         self._keys = self.home.folder / "keys"
         self._backing: Backing | None = None
+        self._broker: backing.BrokerProcess | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -188,9 +188,8 @@ class Stack:
     async def lose_log(self) -> None:
         """Kill the broker and let it forget its log, as a lost disk does; it comes back empty."""
         await self.kill("broker")
-        broker = self._processes["broker"]
-        if isinstance(broker, ApacheKafka):
-            broker.forget()
+        if self._broker is not None:
+            await asyncio.to_thread(self._broker.forget)
         await self.restart("broker")
 
     def pids(self) -> dict[str, int]:
@@ -220,6 +219,7 @@ class Stack:
             self.home.log("broker"),
             advertised_port=self._detours.get("broker"),
         )
+        self._broker = broker
         await self._add("broker", broker, and_then=self._fill_broker)
         return Backing(admin_dsn, broker.bootstrap, prefix, broker.is_embedded)
 

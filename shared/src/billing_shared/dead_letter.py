@@ -30,6 +30,10 @@ class TooManyDeadLetters(Exception):
     """The consumer must stop: this many failures are a bug of ours, or of a producer's release."""
 
 
+class _StillUnreadable(Exception):
+    """A replayed dead letter is as bad as it was: no handler has failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Why a record is given up. The code is stable, the reason is for people."""
@@ -128,12 +132,19 @@ async def replay(inbox: Inbox, dead_letter_id: UUID) -> Verdict | None:
                 headers,
                 row["value"],
             )
-            await inbox.handle(conn, [read_record(raw)])
+            record = read_record(raw)
+            if record.fault is not None:
+                raise _StillUnreadable(record.fault)
+            await inbox.handle(conn, [record])
             await conn.execute(
                 "update dead_letter set state = 'replayed', replayed_at = now(), "
                 "attempts = attempts + 1 where dead_letter_id = $1",
                 dead_letter_id,
             )
+    except _StillUnreadable as error:
+        verdict = Verdict(UNREADABLE, str(error), attempts=1)
+        await _reopen(inbox, dead_letter_id, verdict)
+        return verdict
     except Exception as error:
         if inbox.is_chance(error):
             raise

@@ -47,6 +47,7 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     pg.QueryCanceledError,
     pg.IdleInTransactionSessionTimeoutError,
     pg.IdleSessionTimeoutError,
+    pg.IdleSessionTimeoutError,
     pg.DiskFullError,
     pg.OutOfMemoryError,
     pg.ReadOnlySQLTransactionError,

@@ -1,6 +1,6 @@
 """A relay process that is killed at the worst moment: the broker has the events, the rows remain.
 
-python relay_that_dies.py WORKER_DSN BOOTSTRAP PREFIX
+python relay_that_dies.py WORKER_DSN BOOTSTRAP PREFIX IS_EMBEDDED
 """
 
 import asyncio
@@ -21,6 +21,6 @@ class DiesAfterAck(Relay):
 
 
 if __name__ == "__main__":
-    _, dsn, bootstrap, prefix = sys.argv
-    here = Broker(bootstrap, prefix, is_embedded=True)
+    _, dsn, bootstrap, prefix, is_embedded = sys.argv
+    here = Broker(bootstrap, prefix, is_embedded=is_embedded == "True")
     asyncio.run(DiesAfterAck(dsn, "invoice-svc", here).run(asyncio.Event()))

@@ -9,15 +9,16 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from billing_local import backing
 from billing_local.embedded_postgres import EmbeddedPostgres
 from billing_local.ports import claim_ports
 from billing_shared import outbox
 from billing_shared.contracts import Envelope
 from billing_shared.ids import new_id
-from billing_shared.postgres import transaction
 from billing_shared.relay import Relay
 from billing_shared.testing.broker import read_topic, running, until
 from billing_shared.testing.database import Databases
+from billing_shared.testing.pair import make_pair
 from billing_shared.testing.sample import a_void
 from billing_shared.topics import create_topics
 
@@ -63,6 +64,7 @@ async def test_relay_killed_between_ack_and_delete(pair, group, handlers):
             pair.producer.worker_dsn,
             pair.broker.bootstrap_servers,
             pair.broker.topic_prefix,
+            str(pair.broker.is_embedded),
         ],
         timeout=60,
         check=False,
@@ -128,7 +130,7 @@ async def test_broker_away_at_the_start(fragile_pair, own_broker, group, handler
 
 
 @pytest.mark.slow
-async def test_postgres_killed_under_load(make_pair, server_folder, broker, group, handlers):
+async def test_postgres_killed_under_load(server_folder, broker, group, handlers):
     folder = server_folder / new_id().hex
     folder.mkdir()
     port = claim_ports(folder / "ports.json", ["postgres"])["postgres"]
@@ -136,7 +138,7 @@ async def test_postgres_killed_under_load(make_pair, server_folder, broker, grou
     await asyncio.to_thread(server.start)
     databases = Databases(server.dsn())
     try:
-        pair = await make_pair(databases.make, broker)
+        pair = await make_pair(databases.make, broker, is_embedded=backing.kind() == "embedded")
         await create_topics(broker, [pair.broker.topic("invoice-voided")])
         ids = []
         async with running(pair.relay(), pair.consumer_of(group, handlers)):
@@ -157,15 +159,7 @@ async def test_postgres_killed_under_load(make_pair, server_folder, broker, grou
 async def test_worker_killed_again_and_again(pair, group):
     invoices = [new_id() for _ in range(20)]
     ids = []
-    argv = [
-        sys.executable,
-        str(HERE / "worker_to_kill.py"),
-        pair.producer.worker_dsn,
-        pair.consumer.worker_dsn,
-        pair.broker.bootstrap_servers,
-        pair.broker.topic_prefix,
-        group,
-    ]
+    argv = pair.process_argv(group)
     seed = random.randrange(10**6)
     print("seed", seed)
     chance = random.Random(seed)
@@ -192,9 +186,6 @@ async def test_worker_killed_again_and_again(pair, group):
     finally:
         worker.kill()
         await worker.wait()
-    async with transaction(pair.consumer.app_pool, pair.context.tenant_id) as conn:
-        rows = await conn.fetch("select aggregate_id, sequence from effect order by place")
     for invoice in invoices:
-        mine = [row["sequence"] for row in rows if row["aggregate_id"] == invoice]
-        assert mine == list(range(1, 51)), "once each, in order"
+        assert await pair.sequences(invoice) == list(range(1, 51)), "once each, in order"
     assert await pair.dead_letters() == []

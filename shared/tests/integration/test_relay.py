@@ -1,8 +1,10 @@
 """The relay against a real Postgres and broker."""
 
+import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
-from billing_shared import outbox
+from billing_shared import metrics, outbox
 from billing_shared.broker import Broker
 from billing_shared.contracts import Envelope, decode
 from billing_shared.ids import new_id
@@ -67,3 +69,49 @@ async def test_what_is_put_back_between_ack_and_delete_is_sent_again(pair):
         records = await read_topic(pair.broker, "invoice-voided", 2)
     assert [dict(r.headers)["ce_id"].decode() for r in records] == [str(event_id)] * 2
     assert await pair.pending() == 0
+
+
+class RelayThatWaits(Relay):
+    """Reads its rows, and sends them when it may."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.has_read, self.may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def _publish(self, rows):
+        self.has_read.set()
+        await self.may_go_on.wait()
+        return await super()._publish(rows)
+
+
+async def test_a_second_relay_waits_for_the_first(pair):
+    """Shared row by row, a shard would be out of order whenever one of them is slow."""
+    invoice = new_id()
+    slow = RelayThatWaits(pair.producer.worker_dsn, "invoice-svc", pair.broker)
+    await pair.publish([a_void(invoice) for _ in range(10)])
+    async with running(slow):
+        await slow.has_read.wait()
+        await pair.publish([a_void(invoice) for _ in range(10)])
+        second = pair.relay()
+        async with running(second):
+            began = time.monotonic()
+            # It has looked more than once, and sent nothing.
+            await until(lambda: _true(second.turned_at > began + 1))
+            slow.may_go_on.set()
+            records = await read_topic(pair.broker, "invoice-voided", 20)
+    sequences = [Envelope.from_headers(r.headers).sequence for r in records]
+    assert sequences == list(range(1, 21))
+
+
+async def test_what_could_not_be_sent_is_still_pending(pair):
+    nowhere = Broker("127.0.0.1:1", pair.broker.topic_prefix, is_embedded=True)
+    await pair.publish([a_void() for _ in range(5)])
+    failures = metrics.RELAY_FAILURES.labels("invoice-svc")
+    before = failures._value.get()
+    async with running(Relay(pair.producer.worker_dsn, "invoice-svc", nowhere)):
+        await until(lambda: _true(failures._value.get() > before))
+    assert await pair.pending() == 5
+
+
+async def _true(value):
+    return value

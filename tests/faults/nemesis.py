@@ -26,6 +26,8 @@ POISON = ("\x00 not json %d", '{"invoice_id": "not a uuid", "number": %d}')
 #: A stop lasts so much longer than the session that the group has given the member up, in seconds.
 BEYOND_SESSION = (1.0, 4.0)
 SESSION, EMBEDDED_SESSION = 15.0, 6.0
+#: So long each side has to find out that its connection is dead: longer than a command may take.
+DEAD_SECONDS = 75.0
 
 
 class Nemesis:
@@ -58,6 +60,7 @@ class Nemesis:
             "connections cut": self._cut,
             "connections delayed": self._delay,
             "connections half-open": self._silence,
+            "connections dead without a word": self._let_die,
             "answers to COMMIT lost": self._lose_commits,
             "transactions left open": self._leave_open,
             "poison records": self._poison,
@@ -223,6 +226,14 @@ class Nemesis:
         await asyncio.sleep(self._rng.uniform(1, 6))
         proxy.is_silent = False
         return 1
+
+    async def _let_die(self) -> int:
+        """A machine is gone, or its network: what it held must be given up without its help."""
+        proxy = self._rng.choice(list(self._machine.proxies.values()))
+        dead = proxy.let_die(0.1, self._rng)
+        await asyncio.sleep(DEAD_SECONDS)
+        proxy.bury(dead)
+        return len(dead)
 
     async def _lose_commits(self) -> int:
         self._machine.proxies["postgres"].commits_to_lose += 1

@@ -5,7 +5,7 @@ It runs on a thread of its own, so that whoever drives the story does not slow i
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 
 from billing_local.ports import HOST
@@ -22,6 +22,8 @@ class Link:
 
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self.writers = (client, server)
+        #: Nothing passes any more, and no end is told: as when a machine is gone.
+        self.is_dead = False
 
     def cut(self) -> None:
         """End it at once, as a reset does."""
@@ -59,10 +61,24 @@ class Proxy:
 
     def cut(self, share: float, rng: Random) -> int:
         """Cut this share of the connections; how many it were."""
-        chosen = [link for link in list(self._links) if rng.random() < share]
-        for link in chosen:
-            self._loop.call_soon_threadsafe(link.cut)
+        chosen = self._some(share, rng)
+        self.bury(chosen)
         return len(chosen)
+
+    def let_die(self, share: float, rng: Random) -> list[Link]:
+        """Let this share of the connections die without a word to either side."""
+        chosen = self._some(share, rng)
+        for link in chosen:
+            link.is_dead = True
+        return chosen
+
+    def bury(self, links: Iterable[Link]) -> None:
+        """Cut these, if they are still there."""
+        for link in links:
+            self._loop.call_soon_threadsafe(link.cut)
+
+    def _some(self, share: float, rng: Random) -> list[Link]:
+        return [link for link in list(self._links) if rng.random() < share]
 
     async def _listen(self) -> None:
         await asyncio.start_server(self._serve, HOST, self.port, limit=CHUNK)
@@ -76,7 +92,7 @@ class Proxy:
         link = Link(writer, back)
         self._links.add(link)
         try:
-            await asyncio.gather(self._up(reader, back, link), self._down(there, writer))
+            await asyncio.gather(self._up(reader, back, link), self._down(there, writer, link))
         except OSError:
             pass
         finally:
@@ -87,28 +103,32 @@ class Proxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, link: Link
     ) -> None:
         while chunk := await reader.read(CHUNK):
-            await self._hold_up()
+            await self._hold_up(link)
             is_lost = self.commits_to_lose > 0 and COMMIT in chunk
             writer.write(chunk)
             if is_lost:
                 self.commits_to_lose -= 1
+                self.commits_lost += 1
                 # Nothing is read from the server meanwhile: its answer dies with the connection.
                 link.writers[0].transport.abort()
                 await asyncio.sleep(COMMIT_SECONDS)
-                self.commits_lost += 1
                 return
             await writer.drain()
+        await self._hold_up(link)
         writer.close()
 
-    async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _down(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, link: Link
+    ) -> None:
         while chunk := await reader.read(CHUNK):
-            await self._hold_up()
+            await self._hold_up(link)
             writer.write(chunk)
             await writer.drain()
+        await self._hold_up(link)
         writer.close()
 
-    async def _hold_up(self) -> None:
+    async def _hold_up(self, link: Link) -> None:
         if self.delay:
             await asyncio.sleep(self.delay)
-        while self.is_silent:
+        while self.is_silent or link.is_dead:
             await asyncio.sleep(0.05)

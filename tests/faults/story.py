@@ -70,6 +70,7 @@ LONG: Plan = {
     "connections cut": 40,
     "connections delayed": 20,
     "connections half-open": 10,
+    "connections dead without a word": 8,
     "answers to COMMIT lost": 100,
     "transactions left open": 10,
     "poison records": 60,

@@ -13,10 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from bench.world import World
-from billing_shared.broker import Broker, stop_client
+from billing_shared.broker import (
+    EMBEDDED_FETCH_WAIT_MS,
+    MAX_POLL_RECORDS,
+    Broker,
+    stop_client,
+)
 from billing_shared.migrate import schema_of
 from billing_shared.relay import headers
 from billing_shared.testing.database import ServiceDatabase
@@ -137,25 +142,20 @@ class Floor:
             await _copy(conn, before.tables)
         producer = broker.producer("floor")
         await producer.start()
-        consumer = broker.consumer("floor")
         topics = {broker.topic(topic) for topic, *_ in self._records()}
         for topic in topics:
             await producer.partitions_for(topic)
-        await consumer.start()
-        consumer.subscribe(list(topics))
-        await consumer.getmany(timeout_ms=POLL_MS)
 
         async def work() -> None:
             await _copy(one, self._writer.tables)
             await _produce(producer, broker, self._records())
-            await _consume(consumer, len(self._records()))
+            await _consume(broker, topics, len(self._records()))
             await _copy(two, self._reader.tables)
 
         try:
             yield work
         finally:
             await stop_client(producer)
-            await stop_client(consumer)
             await one.close()
             await two.close()
 
@@ -210,8 +210,21 @@ def _batches(producer: AIOKafkaProducer, records: Sequence[Record]) -> Iterator[
     yield batch
 
 
-async def _consume(consumer: Any, count: int) -> None:
-    had = 0
-    while had < count:
-        polled = await consumer.getmany(timeout_ms=POLL_MS)
-        had += sum(len(batch) for batch in polled.values())
+async def _consume(broker: Broker, topics: set[str], count: int) -> None:
+    """Without a group, and not before there is something: a waiting reader costs the broker."""
+    consumer = AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=broker.bootstrap_servers,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        max_poll_records=MAX_POLL_RECORDS,
+        fetch_max_wait_ms=EMBEDDED_FETCH_WAIT_MS,
+    )
+    await consumer.start()
+    try:
+        had = 0
+        while had < count:
+            polled = await consumer.getmany(timeout_ms=POLL_MS)
+            had += sum(len(batch) for batch in polled.values())
+    finally:
+        await stop_client(consumer)

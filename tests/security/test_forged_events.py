@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -36,7 +37,7 @@ def good(topic: str) -> Raw:
 
 @pytest.mark.parametrize("topic", EVENTS)
 def test_an_event_on_a_foreign_topic_or_of_a_foreign_source_is_not_read(topic: str) -> None:
-    """S14: `ce_source` must be the producer of the topic, `ce_type` its type, the key its subject."""
+    """S14: `ce_source` must be the producer of the topic, `ce_type` its type, key = subject."""
     record = good(topic)
     assert read_record(record).fault is None
     producer = EVENTS[topic].producer
@@ -86,8 +87,6 @@ def test_a_field_that_is_changed_is_a_fault_or_of_its_type(
     topic: str, number: int, bad: Any
 ) -> None:
     """S15: each field of each event with numbers, texts and attacks of any kind."""
-    import msgspec
-
     raw = good(topic)
     body = msgspec.json.decode(raw.value or b"")
     name = sorted(body)[number % len(body)]

@@ -1,4 +1,4 @@
-"""S10: canaries (a name, an IBAN, words, a secret) through every path, then looked for everywhere."""
+"""S10: canaries (a name, an IBAN, words, secrets) through every path, then looked for."""
 
 import io
 import logging

@@ -67,7 +67,7 @@ def read_record(raw: Raw) -> Record:
     try:
         envelope = Envelope.from_headers(raw.headers)
         event = _event(raw, envelope)
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         # Names of fields help; what stands in them is nobody's who looks at dead letters.
         fault = _QUOTED.sub("'...'", str(error))
     return Record(raw, envelope.id if envelope else _hash(raw), envelope, event, fault)

@@ -1,4 +1,4 @@
-"""Subscriptions over HTTP."""
+"""S5: Subscriptions over HTTP."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where a webhook may go."""
+"""S9: where a webhook may go."""
 
 from ipaddress import ip_address
 

@@ -1,4 +1,4 @@
-"""Signatures, checked by the library subscribers use; secrets at rest."""
+"""S12: signatures, checked by the library subscribers use; secrets at rest."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The real gateway alone: names, addresses, certificates, hostile answers."""
+"""S9: The real gateway alone: names, addresses, certificates, hostile answers."""
 
 import asyncio
 import datetime

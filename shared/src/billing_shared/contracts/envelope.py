@@ -18,6 +18,8 @@ CONTENT_TYPE = "application/json"
 SCHEMA_URI = "https://schemas.billing.example/events/{type}.v1.json"
 #: Amounts have at most 15 digits, so that every JSON reader keeps them exact.
 MAX_MINOR = 10**15 - 1
+#: What a consumer can store as bigint.
+MAX_SEQUENCE = 2**63 - 1
 
 AmountMinor = Annotated[int, msgspec.Meta(ge=0, le=MAX_MINOR)]
 SignedMinor = Annotated[int, msgspec.Meta(ge=-MAX_MINOR, le=MAX_MINOR)]
@@ -114,9 +116,12 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
             "traceparent": seen.get("traceparent"),
         }
         try:
-            return msgspec.convert(fields, cls, strict=False)
+            envelope = msgspec.convert(fields, cls, strict=False)
         except msgspec.ValidationError as error:
             raise ValueError(f"envelope: {error}") from error
+        if not 1 <= envelope.sequence <= MAX_SEQUENCE:
+            raise ValueError("header ce_sequence is out of range")
+        return envelope
 
 
 def wire_type(type_: str) -> str:

@@ -7,6 +7,8 @@ import argparse
 import asyncio
 import importlib
 import os
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,6 +35,8 @@ def main() -> int:
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")
     os.environ["BROKER"] = given.broker
     configure_logs("bench", "warning")
+    # Asked to end, it still takes its servers and their folder away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     told = report.facts(given.broker, is_quick=given.quick)
     # The loop the services run on, inside a world that lives longer than it.
     with (

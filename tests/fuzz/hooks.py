@@ -25,8 +25,8 @@ SAID_BY_SCHEMA = re.compile(
     r"(Input|String|List|Tuple|Dictionary|Field|Extra inputs) |"
     r"must be (one line|text|a decimal|a percentage|an ISO|a UNCL5305|1 to 8 capital)"
 )
-#: What of it JSON Schema has no word for: bounds of dates, and instants that no calendar has.
-NO_WORD_FOR = re.compile(r".*datetime\.date\(|Input should be a valid (date|datetime)")
+#: What of it JSON Schema has no word for: bounds of dates, days no calendar has, hosts of URLs.
+NO_WORD_FOR = re.compile(r".*datetime\.date\(|Input should be a valid (date|datetime|URL)")
 
 
 @schemathesis.serializer(LINES)

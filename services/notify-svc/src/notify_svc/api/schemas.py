@@ -49,6 +49,7 @@ class SubscriptionBody(Closed):
         max_length=MAX_URL_LENGTH,
         description="https, at public addresses; called by POST with CloudEvents 1.0 JSON",
         examples=["https://erp.example.com/hooks/billing"],
+        json_schema_extra={"format": "uri"},
     )
     event_types: EventTypes = [ALL_TYPES]
     status: Literal["active", "disabled"] = "active"

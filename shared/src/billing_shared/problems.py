@@ -150,6 +150,10 @@ def _reason(error: Any) -> str:
         return str(error["ctx"]["error"])
     if error["type"] == "model_attributes_type":
         return "must be a JSON object, sent with Content-Type: application/json"
+    if error["type"] == "union_tag_invalid":
+        # The library's words quote what was sent.
+        context = error["ctx"]
+        return f"{context['discriminator']} must be one of {context['expected_tags']}"
     return str(error["msg"])
 
 

@@ -4,17 +4,16 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random
-from uuid import uuid4
 
 import asyncpg
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from billing_local.commands import SERVICES
-from billing_local.doors import Doors
+from billing_local.commands import SERVICES, base_env, package, role_dsn
 from billing_local.ports import HOST
 from billing_shared.topics import topic_names
 from faults.machine import Machine
@@ -189,7 +188,7 @@ class Nemesis:
         return 1
 
     async def _lose_log(self) -> int:
-        """The runbook: an empty broker, its topics, and everything told again by the operators."""
+        """The runbook: an empty broker, its topics, and everything told again by the command."""
         async with self._servers:
             await self._stack.lose_log()
             self.poison_gone = self.poisoned.copy()
@@ -197,16 +196,27 @@ class Nemesis:
         return 1
 
     async def _tell_again(self) -> None:
-        """Ask every service to publish its outbox again, and wait until it has."""
-        headers = self._stack.headers(uuid4(), "operator")
-        doors = Doors(self._client, self._stack.urls, headers)
+        """The shipped command, for over HTTP an operator speaks for one tenant only."""
         for service in SERVICES:
-            path = f"/v1/{service.removesuffix('-svc')}/replays"
-            body = {"since": "2020-01-01T00:00:00Z", "reason": "the log was lost"}
-            asked = await doors.post(path, body)
+            dsn = role_dsn(self._stack.admin_dsn, f"{service.removesuffix('-svc')}_relay")
+            settings = {"BILLING_PROFILE": "test", "BILLING_WORKER_DATABASE_URL": dsn}
             async with asyncio.timeout(BACK_SECONDS * 3):
-                while (await doors.get(f"{path}/{asked['request_id']}"))["state"] != "done":
+                # A fault may end its session: then it is asked for again.
+                while await _run(service, settings):
                     await asyncio.sleep(0.3)
+                while await self._is_asked(service):
+                    await asyncio.sleep(0.3)
+
+    async def _is_asked(self, service: str) -> bool:
+        """Whether its worker has still to carry out a request."""
+        question = "select count(*) from {}.operator_request where state = 'waiting'"
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            conn = await asyncpg.connect(self._stack.admin_dsn, timeout=5)
+            try:
+                return bool(await conn.fetchval(question.format(service.removesuffix("-svc"))))
+            finally:
+                await conn.close()
+        return True
 
     # The network between
 
@@ -258,3 +268,14 @@ class Nemesis:
             await asyncio.wait({asyncio.ensure_future(producer.stop())}, timeout=5)
         self.poisoned[topic] += 1
         return 1
+
+
+async def _run(service: str, settings: Mapping[str, str]) -> int:
+    """Its command that asks for everything to be told again; the exit code."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", f"{package(service)}.main", "replay"),
+        *("--since", "2020-01-01T00:00:00+00:00", "--reason", "the log was lost"),
+        env=base_env() | settings,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    return await process.wait()

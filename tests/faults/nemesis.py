@@ -81,7 +81,9 @@ class Nemesis:
 
     async def _do(self, kind: str) -> None:
         self._machine.history.note("fault", fault=kind)
-        self.done[kind] += await self._faults[kind]()
+        # First done, then counted: an addition that awaits would forget what others add meanwhile.
+        times = await self._faults[kind]()
+        self.done[kind] += times
 
     # Processes
 

@@ -10,7 +10,7 @@ import asyncpg
 async def until(condition: Any, seconds: float = 5.0) -> None:
     """Wait for something that another task brings about."""
     async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - the database tells, no event does
+        while not await condition():
             await asyncio.sleep(0.02)
 
 

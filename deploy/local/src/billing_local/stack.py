@@ -9,6 +9,7 @@ async with Stack(folder, profile="test") as stack:
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 import httpx
+from aiokafka.errors import KafkaError
 
 from billing_local import backing, commands
 from billing_local.child import Child
@@ -32,6 +34,7 @@ from billing_local.watchdog import is_needed as watchdog_is_needed
 from billing_shared import local_issuer
 from billing_shared.auth import make_local_keys
 from billing_shared.migrate import migrate
+from billing_shared.postgres import TRANSIENT
 from billing_shared.replay import refill_pending
 from billing_shared.topics import PARTITIONS, create_topics, topic_names
 
@@ -266,7 +269,21 @@ class Stack:
             )
 
     async def _fill_broker(self) -> None:
-        """Topics, and on the embedded broker what a subscribed group has not had yet."""
+        """Topics, and on the embedded broker what a subscribed group has not had yet.
+
+        Tried again for a while: the supervisor only looks whether the broker's process is there.
+        """
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        while True:
+            try:
+                await self._fill()
+                return
+            except (KafkaError, *TRANSIENT):
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(ASK_EVERY_SECONDS)
+
+    async def _fill(self) -> None:
         names = topic_names(self.backing.topic_prefix)
         partitions = EMBEDDED_PARTITIONS if self.backing.is_embedded_broker else PARTITIONS
         await create_topics(self.bootstrap_servers, names, partitions=partitions)

@@ -6,7 +6,7 @@ WORKERS ?= auto
 SOURCES := shared services deploy/local tests bench conftest.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stop token env test fuzz faults check format schemas promise bench lock venv clean
+.PHONY: help run demo stop token env test fuzz faults mutants check format schemas promise bench lock venv clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ faults: venv ## the long crash story on Apache Kafka and the hammer, 45 minutes;
 
 fuzz: venv ## drawn requests against every operation; more of them: make fuzz EXAMPLES=100 SEED=7
 	@EXAMPLES="$(or $(EXAMPLES),20)" SEED="$(or $(SEED),3)" $(BIN)/pytest tests/fuzz -m "" -n 2 -rP
+
+mutants: venv ## take out each guard once: a table of the tests that notice
+	@cd tests && exec ../$(BIN)/python -m mutants.table
 
 check: venv ## format, lint, types, import rules, generated files, promises kept
 	$(BIN)/ruff format --check $(SOURCES)

@@ -33,6 +33,8 @@ class StoriesTogether(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith("tests/e2e/"):
             return "stories"
+        if nodeid.startswith("tests/security/"):
+            return "security"
         return nodeid.partition("::")[0] if nodeid.startswith("tests/faults/") else nodeid
 
 

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 
 import asyncpg
-import httpx
 from aiokafka import AIOKafkaProducer
 
 from billing_local.commands import SERVICES, base_env, package, role_dsn
 from billing_local.ports import HOST
+from billing_shared.broker import stop_client
 from billing_shared.topics import topic_names
 from faults.machine import Machine
 
@@ -35,7 +35,7 @@ class Nemesis:
     `done` counts what was done per kind, `kills` what it killed per process.
     """
 
-    def __init__(self, machine: Machine, client: httpx.AsyncClient, rng: Random) -> None:
+    def __init__(self, machine: Machine, rng: Random) -> None:
         self.done: Counter[str] = Counter()
         self.kills: Counter[str] = Counter()
         #: Poison per topic, and what of it went with a lost log.
@@ -44,7 +44,6 @@ class Nemesis:
         self._machine = machine
         self._stack = machine.stack
         self._rng = rng
-        self._client = client
         self._session = EMBEDDED_SESSION if self._stack.backing.is_embedded_broker else SESSION
         self._busy: set[str] = set()
         self._servers = asyncio.Lock()
@@ -101,21 +100,24 @@ class Nemesis:
 
     async def _stop(self) -> int:
         async with self._one_of(self._machine.names) as name:
-            pid = self._stack.pids().get(name)
-            if pid is None:
-                return 0
+            pid = await self._pid(name)
             os.kill(pid, signal.SIGSTOP)
             await asyncio.sleep(self._session + self._rng.uniform(*BEYOND_SESSION))
             os.kill(pid, signal.SIGCONT)
         return 1
 
     async def _crash(self, name: str) -> None:
-        before = self._stack.pids().get(name)
-        if before is None:
-            return
+        before = await self._pid(name)
         self.kills[name] += 1
         os.kill(before, signal.SIGKILL)
         await self._until_back(name, before)
+
+    async def _pid(self, name: str) -> int:
+        """Its process id, once it is up."""
+        async with asyncio.timeout(BACK_SECONDS):
+            while (pid := self._stack.pids().get(name)) is None:
+                await asyncio.sleep(0.05)
+        return pid
 
     async def _until_back(self, name: str, before: int) -> None:
         async with asyncio.timeout(BACK_SECONDS):
@@ -138,7 +140,7 @@ class Nemesis:
 
     async def _restart_postgres(self) -> int:
         async with self._servers:
-            before = self._stack.pids()["postgres"]
+            before = await self._pid("postgres")
             self.kills["postgres"] += 1
             # Immediate mode: no checkpoint, no goodbye; the next start recovers.
             os.kill(before, signal.SIGQUIT)
@@ -146,8 +148,8 @@ class Nemesis:
         return 1
 
     async def _end_backends(self) -> int:
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            conn = await asyncpg.connect(self._stack.admin_dsn, timeout=5)
+        async with self._servers:
+            conn = await asyncpg.connect(self._stack.admin_dsn, timeout=BACK_SECONDS)
             try:
                 rows = await conn.fetch(
                     "select pg_terminate_backend(pid) from (select pid from pg_stat_activity "
@@ -157,7 +159,6 @@ class Nemesis:
                 return len(rows)
             finally:
                 await conn.close()
-        return 0
 
     async def _leave_open(self) -> int:
         """A transaction with an xid that stays open: whoever reads by xid or seq would skip."""
@@ -173,7 +174,7 @@ class Nemesis:
 
     async def _freeze_broker(self) -> int:
         async with self._servers:
-            pid = self._stack.pids()["broker"]
+            pid = await self._pid("broker")
             os.kill(pid, signal.SIGSTOP)
             await asyncio.sleep(self._rng.uniform(3, 12))
             os.kill(pid, signal.SIGCONT)
@@ -181,7 +182,7 @@ class Nemesis:
 
     async def _kill_broker(self) -> int:
         async with self._servers:
-            before = self._stack.pids()["broker"]
+            before = await self._pid("broker")
             self.kills["broker"] += 1
             if self._stack.backing.is_embedded_broker:
                 self.poison_gone = self.poisoned.copy()
@@ -256,19 +257,19 @@ class Nemesis:
     async def _poison(self) -> int:
         """Records nobody can read, straight onto a topic, as a stranger would write them."""
         topic = self._rng.choice(topic_names())
-        producer = AIOKafkaProducer(
-            bootstrap_servers=f"{HOST}:{self._stack.port('broker')}", request_timeout_ms=5_000
-        )
-        try:
-            await asyncio.wait_for(producer.start(), 10)
-            poison = self._rng.choice(POISON) % self._rng.getrandbits(60)
-            await asyncio.wait_for(producer.send_and_wait(topic, poison.encode()), 10)
-        except Exception:
-            # The broker is away just now: nothing was poisoned, and nothing is counted.
-            return 0
-        finally:
-            await asyncio.wait({asyncio.ensure_future(producer.stop())}, timeout=5)
-        self.poisoned[topic] += 1
+        poison = self._rng.choice(POISON) % self._rng.getrandbits(60)
+        # Not while the broker is in other hands: what is told to be written has to be.
+        async with self._servers:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=f"{HOST}:{self._stack.port('broker')}", acks="all"
+            )
+            try:
+                await asyncio.wait_for(producer.start(), BACK_SECONDS)
+                sent = producer.send_and_wait(topic, poison.encode())
+                await asyncio.wait_for(sent, BACK_SECONDS)
+            finally:
+                await stop_client(producer)
+            self.poisoned[topic] += 1
         return 1
 
 

@@ -63,7 +63,7 @@ LONG: Plan = {
     "processes killed": 100,
     "processes stopped and continued": 50,
     "Postgres restarted at once": 10,
-    "Postgres backends ended": 14,
+    "Postgres backends ended": 20,
     "broker frozen": 10,
     "broker killed": 3,
     "broker lost its log": 1,
@@ -139,8 +139,8 @@ async def _under_fire(
     rng = Random(seed)
     folder.mkdir(mode=0o711, parents=True)
     history = History(folder / "history.jsonl")
-    async with Machine(folder, history) as machine, _client(history, seed) as client:
-        nemesis = Nemesis(machine, client, rng)
+    async with Machine(folder, history) as machine:
+        nemesis = Nemesis(machine, rng)
         async with asyncio.TaskGroup() as both:
             both.create_task(_business(machine, months, history, seed))
             both.create_task(nemesis.run(size.plan, size.seconds))
@@ -149,6 +149,11 @@ async def _under_fire(
         wrong = await _drain(machine)
         drained = time.monotonic() - ended
         console.print(f"drained in {drained:.0f} s", *wrong)
+        wrong += [
+            f"{kind}: {nemesis.done[kind]} times, planned {times}"
+            for kind, times in size.plan.items()
+            if nemesis.done[kind] < times
+        ]
         wrong += await _judge(machine, nemesis, history, months, calm)
         figures = await _figures(machine, history)
     told = dict(nemesis.done) | {"answers to COMMIT lost": machine.proxies["postgres"].commits_lost}

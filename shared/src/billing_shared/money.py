@@ -3,8 +3,9 @@
 Rounding is half away from zero, as invoices are rounded in law and trade (EN 16931).
 """
 
+import re
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from billing_shared.contracts.envelope import MAX_MINOR
 from billing_shared.errors import Invalid, invalid
@@ -24,6 +25,11 @@ _THREE = "BHD IQD JOD KWD LYD OMR TND".split()
 EXPONENTS: dict[str, int] = (
     dict.fromkeys(_TWO, 2) | dict.fromkeys(_ZERO, 0) | dict.fromkeys(_THREE, 3)
 )
+
+#: No exponent: 1E999990 is nine characters, and a million digits once it is an integer.
+_PLAIN = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
+#: More digits than `parse_decimal` lets through: shifting the point must not round.
+_EXACT = Context(prec=60)
 
 
 def exponent(currency: str, field: str = "currency") -> int:
@@ -50,7 +56,7 @@ def round_minor(amount: Decimal) -> int:
 
 def to_minor(amount: Decimal, currency: str, field: str = "amount") -> int:
     """Major units as minor units. Invalid `too-many-decimals` where the currency has fewer."""
-    scaled = amount.scaleb(exponent(currency))
+    scaled = amount.scaleb(exponent(currency), _EXACT)
     if scaled != scaled.to_integral_value():
         raise invalid(field, f"more decimals than {currency} has", "too-many-decimals")
     return check_amount(int(scaled), field)
@@ -62,14 +68,10 @@ def to_decimal(amount_minor: int, currency: str) -> Decimal:
 
 
 def parse_decimal(text: str, field: str) -> Decimal:
-    """A finite decimal from a string of at most 30 characters, or Invalid."""
-    try:
-        value = Decimal(text) if len(text) <= 30 else None
-    except InvalidOperation:
-        value = None
-    if value is None or not value.is_finite():
+    """A decimal from a string of at most 30 characters, digits and a point alone, or Invalid."""
+    if len(text) > 30 or not _PLAIN.fullmatch(text):
         raise invalid(field, f"{text[:30]!r} is not a decimal number")
-    return value
+    return Decimal(text)
 
 
 def percent_of(amount_minor: int, percent: Decimal) -> int:

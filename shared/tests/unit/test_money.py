@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_shared.errors import Invalid
-from billing_shared.money import round_minor, split, to_decimal, to_minor
+from billing_shared.money import parse_decimal, round_minor, split, to_decimal, to_minor
 
 AMOUNTS = st.integers(-(10**15) + 1, 10**15 - 1)
 WEIGHTS = st.lists(st.integers(0, 10**9), min_size=1, max_size=12).filter(any)
@@ -40,3 +40,17 @@ def test_minor_units_follow_the_currency(currency, minor):
     assert to_minor(amount, currency) == minor
     with pytest.raises(Invalid, match="more decimals"):
         to_minor(amount + Decimal("0.0001"), currency)
+
+
+@pytest.mark.parametrize(
+    "text", ["1E999990", "1e2", "NaN", "1_0", "١", " 1", "1\n", "", ".", "-", "1.2.3", "1" * 31]
+)
+def test_a_decimal_is_digits_and_a_point(text):
+    with pytest.raises(Invalid, match="not a decimal"):
+        parse_decimal(text, "amount")
+
+
+def test_not_even_the_last_of_many_decimals_is_dropped():
+    assert to_minor(parse_decimal("+119.", "amount"), "EUR") == 11900
+    with pytest.raises(Invalid, match="more decimals"):
+        to_minor(parse_decimal("119.00000000000000000000000001", "amount"), "EUR")

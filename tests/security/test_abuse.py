@@ -222,6 +222,38 @@ async def test_a_receipt_is_taken_back_once_and_whole(trader: Trader) -> None:
     assert shown["amount_minor"] == 5000
 
 
+def returned(amount: str, bank_id: str) -> bytes:
+    """The bank takes money back, with the reference of what came in."""
+    text = referenced(bank_file(ACCOUNT, amount, bank_id=bank_id))
+    entry = b"<CdtDbtInd>DBIT</CdtDbtInd><RvslInd>true</RvslInd><Sts>"
+    text = text.replace(b"<CdtDbtInd>CRDT</CdtDbtInd><Sts>", entry)
+    opening, closing = text.split(b"<Cd>CLBD</Cd>")
+    return opening + b"<Cd>CLBD</Cd>" + closing.replace(b"CRDT", b"DBIT", 1)
+
+
+def referenced(text: bytes) -> bytes:
+    return text.replace(b"<TxDtls>", b"<TxDtls><Refs><EndToEndId>E-1</EndToEndId></Refs>")
+
+
+async def test_the_bank_takes_no_more_out_of_a_payment_than_came_in(trader: Trader) -> None:
+    bank = trader.clients["payment"]
+    came = await bank.post("/v1/bank-statements", content=referenced(bank_file(ACCOUNT)))
+    assert came.json()["statements"][0]["state"] == "proved"
+    files = [returned(*one) for one in (("119.01", "R-1"), ("119.00", "R-2"), ("119.00", "R-3"))]
+    files.append(files[1].replace(b"2026-03-02", b"2026-03-03"))
+    answers = await at_once(*(bank.post("/v1/bank-statements", content=one) for one in files))
+    assert [a.json()["statements"][0]["state"] for a in answers] == ["proved"] * CLIENTS
+    [payment] = await trader.items("/v1/payments", "payment")
+    path = f"/v1/payments/{payment['payment_id']}/reversals"
+    assert len(await trader.items(path, "payment")) == 1
+    assert (await trader.refused("payment", path, REASON))[0] == 409
+    await trader.tell_all()
+    owned = await trader.items("/v1/discrepancies?state=open")
+    # R-3 shows the entry of R-2 again; the one of another day is another one.
+    found = sorted((one["code"], one["amount_minor"]) for one in owned)
+    assert found == [("ORPHAN_REVERSAL", 11900), ("ORPHAN_REVERSAL", 11901)]
+
+
 async def test_one_discrepancy_is_resolved_by_one(trader: Trader) -> None:
     invoices = [await trader.issued("90") for _ in range(CLIENTS - 1)]
     await trader.paid(9000, "for our orders", customer_id=trader.customer_id)

@@ -63,6 +63,8 @@ async def test_a_receipt_is_a_whole_number_of_1_to_15_digits(trader: Trader, amo
 @example(Decimal("0.5"), Decimal(1), "JPY")
 @example(Decimal("0.000001"), Decimal("0.000001"), "JPY")
 @example(Decimal("-0.000001"), Decimal(1), "EUR")
+# Comes to .499999999999 behind 15 digits: rounded twice, it would be one more.
+@example(Decimal("1000000.000039"), Decimal("100525641.025641"), "JPY")
 async def test_quantity_times_price_is_exact_or_refused(
     trader: Trader, quantity: Decimal, price: Decimal, currency: str
 ) -> None:
@@ -241,11 +243,13 @@ async def test_the_bank_takes_no_more_out_of_a_payment_than_came_in(trader: Trad
     assert came.json()["statements"][0]["state"] == "proved"
     files = [returned(*one) for one in (("119.01", "R-1"), ("119.00", "R-2"), ("119.00", "R-3"))]
     files.append(files[1].replace(b"2026-03-02", b"2026-03-03"))
-    answers = await at_once(*(bank.post("/v1/bank-statements", content=one) for one in files))
-    assert [a.json()["statements"][0]["state"] for a in answers] == ["proved"] * CLIENTS
+    first = await bank.post("/v1/bank-statements", content=files[0])
+    rest = await at_once(*(bank.post("/v1/bank-statements", content=one) for one in files[1:]))
+    states = [answer.json()["statements"][0]["state"] for answer in (first, *rest)]
+    assert states == ["proved"] * len(files)
     [payment] = await trader.items("/v1/payments", "payment")
     path = f"/v1/payments/{payment['payment_id']}/reversals"
-    assert len(await trader.items(path, "payment")) == 1
+    assert [one["amount_minor"] for one in await trader.items(path, "payment")] == [11900]
     assert (await trader.refused("payment", path, REASON))[0] == 409
     await trader.tell_all()
     owned = await trader.items("/v1/discrepancies?state=open")

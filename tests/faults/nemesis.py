@@ -149,7 +149,7 @@ class Nemesis:
 
     async def _end_backends(self) -> int:
         async with self._servers:
-            conn = await asyncpg.connect(self._stack.admin_dsn, timeout=BACK_SECONDS)
+            conn = await self._connected()
             try:
                 rows = await conn.fetch(
                     "select pg_terminate_backend(pid) from (select pid from pg_stat_activity "
@@ -159,6 +159,15 @@ class Nemesis:
                 return len(rows)
             finally:
                 await conn.close()
+
+    async def _connected(self) -> asyncpg.Connection:
+        """A session of the administrator, past the proxy, once there is a server for it."""
+        async with asyncio.timeout(BACK_SECONDS):
+            while True:
+                try:
+                    return await asyncpg.connect(self._stack.admin_dsn, timeout=5)
+                except (OSError, TimeoutError, asyncpg.PostgresError):
+                    await asyncio.sleep(0.2)
 
     async def _leave_open(self) -> int:
         """A transaction with an xid that stays open: whoever reads by xid or seq would skip."""

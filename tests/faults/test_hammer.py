@@ -17,7 +17,7 @@ import pytest_asyncio
 from faults.hammer import EFFECTS, Anvil, Blow, anvil, blows, strike
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
-KEYS = 1_000
+KEYS = 400
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -35,7 +35,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_each_of_a_thousand_keys_has_one_effect_and_one_answer(on: Anvil) -> None:
+async def test_each_of_many_keys_has_one_effect_and_one_answer(on: Anvil) -> None:
     seed = int(os.environ.get("SEED") or time.time()) % 100_000
     told = await strike(on, KEYS, seed)
     print(f"seed {seed}: {dict(told.figures)}")

@@ -26,7 +26,7 @@ SAID_BY_SCHEMA = re.compile(
     r"must be (one line|text|a decimal|a percentage|an ISO|a UNCL5305|1 to 8 capital)"
 )
 #: What of it JSON Schema has no word for: bounds of dates, days no calendar has, hosts of URLs.
-NO_WORD_FOR = re.compile(r".*datetime\.date\(|Input should be a valid (date|datetime|URL)")
+NO_WORD_FOR = re.compile(r".*datetime\.date\(|Input should be a valid (date|datetime|URL|integer)")
 
 
 @schemathesis.serializer(LINES)

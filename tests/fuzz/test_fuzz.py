@@ -12,7 +12,7 @@ import pytest
 from fuzz.run import fuzz
 from fuzz.served import serve
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "2"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "1"))
 SEED = int(os.environ.get("SEED", "3"))
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 + 600 * EXAMPLES)]

@@ -19,10 +19,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def world(databases: Databases) -> AsyncIterator[World]:
+async def world(postgres: str) -> AsyncIterator[World]:
     """The services, and two tenants with rows of every kind a path can name."""
     with pytest.MonkeyPatch.context() as environment:
         # notify-svc reads its settings at the first request.
         environment.setenv("BILLING_PROFILE", "test")
-        async with open_world(databases) as opened:
+        # Its own databases: what the other tests drop after each test, they drop on another loop.
+        async with open_world(Databases(postgres)) as opened:
             yield opened

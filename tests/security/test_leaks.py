@@ -61,11 +61,11 @@ async def test_refusals_and_logs_repeat_nothing_of_a_body(
 ) -> None:
     """Problem details, 422 bodies and every log line of every route that takes a body."""
     house = world[name]
-    async with house.client(world.ben) as ben:
+    async with house.client(world.zoe) as zoe:
         for route in house.routes():
             path = route.filled(house.ids)
             for sent in sendings(route):
-                answer = await ben.request(route.method, path, **sent)
+                answer = await zoe.request(route.method, path, **sent)
                 assert answer.status_code < 500, (str(route), answer.text)
                 if answer.is_error:
                     assert_clean(answer.text.replace(path, ""), str(route))

@@ -75,6 +75,7 @@ class World:
     houses: dict[str, House]
     ada: UUID
     ben: UUID
+    zoe: UUID
 
     def __getitem__(self, name: str) -> House:
         return self.houses[name]
@@ -82,9 +83,10 @@ class World:
 
 @asynccontextmanager
 async def open_world(databases: Databases) -> AsyncIterator[World]:
-    """The services, Ada with rows in each, Ben set up and with nothing."""
+    """The services, Ada with rows in each, Ben set up and with nothing, and Zoe, who may write what
+    she likes."""
     async with AsyncExitStack() as stack:
-        world = World({}, new_id(), new_id())
+        world = World({}, new_id(), new_id(), new_id())
         for name in NAMES:
             service = importlib.import_module(f"{name}_svc.main").SERVICE
             database = await databases.make(service.name, service.package)
@@ -94,6 +96,7 @@ async def open_world(databases: Databases) -> AsyncIterator[World]:
             world.houses[name] = House(name, service, database, api)
         await furnish(world, world.ada)
         await settle_in(world, world.ben)
+        await settle_in(world, world.zoe)
         try:
             yield world
         finally:

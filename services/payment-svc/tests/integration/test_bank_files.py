@@ -327,7 +327,7 @@ async def test_another_tenant_sees_nothing(bank: Any, camt: Any) -> None:
     stranger = bank.api.acting("director", tenant_id=bank.api.tenant_id.__class__(int=7))
     path = f"/v1/bank-statements/{mine['statement_id']}"
     assert (await stranger.get(path)).status_code == 404
-    assert (await stranger.get(f"{path}/lines")).json()["items"] == []
+    assert (await stranger.get(f"{path}/lines")).status_code == 404
     assert (await stranger.get("/v1/payments")).json()["items"] == []
     released = await stranger.post(f"{path}/releases", json={"reason": "mine now"})
     assert released.status_code == 404

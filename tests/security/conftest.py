@@ -19,11 +19,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def world(postgres: str) -> AsyncIterator[World]:
+async def own_databases(postgres: str) -> AsyncIterator[Databases]:
+    """For the session's loop: what `databases` made, other tests drop, each on a loop of its own."""
+    made = Databases(postgres)
+    yield made
+    await made.drop_all()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def world(own_databases: Databases) -> AsyncIterator[World]:
     """The services, and two tenants with rows of every kind a path can name."""
     with pytest.MonkeyPatch.context() as environment:
         # notify-svc reads its settings at the first request.
         environment.setenv("BILLING_PROFILE", "test")
-        # Its own databases: what the other tests drop after each test, they drop on another loop.
-        async with open_world(Databases(postgres)) as opened:
+        async with open_world(own_databases) as opened:
             yield opened

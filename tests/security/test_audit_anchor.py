@@ -80,9 +80,9 @@ async def test_the_ends_of_the_chains_stand_in_the_log_and_verify(
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def database(databases: Databases) -> ServiceDatabase:
+async def database(own_databases: Databases) -> ServiceDatabase:
     """A database of its own with one chain of eight links, to be spoilt."""
-    made = await databases.make("invoice-svc", "invoice_svc")
+    made = await own_databases.make("invoice-svc", "invoice_svc")
     context = a_context()
     changes = [AuditChange("customer", str(n), "customer-created") for n in range(8)]
     async with transaction(made.app_pool, context.tenant_id) as conn:

@@ -97,10 +97,7 @@ async def open_world(databases: Databases) -> AsyncIterator[World]:
         await furnish(world, world.ada)
         await settle_in(world, world.ben)
         await settle_in(world, world.zoe)
-        try:
-            yield world
-        finally:
-            await databases.drop_all()
+        yield world
 
 
 async def settle_in(world: World, tenant_id: UUID) -> None:

@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def own_databases(postgres: str) -> AsyncIterator[Databases]:
-    """For the session's loop: what `databases` made, other tests drop, each on a loop of its own."""
+    """For the session's loop: what `databases` made, other tests drop, each on its own loop."""
     made = Databases(postgres)
     yield made
     await made.drop_all()

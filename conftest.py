@@ -16,8 +16,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 from billing_local import backing
 from billing_local.ports import claim_ports
+from billing_shared.contracts.invoice import InvoiceVoided
+from billing_shared.ids import new_id
+from billing_shared.inbox import Handlers
 from billing_shared.telemetry import configure_logs
 from billing_shared.testing.database import Databases, ServiceDatabase
+from billing_shared.testing.pair import Pair, make_pair, record_effects
+from billing_shared.topics import create_topics
 
 # As services log: the library's own default paints tracebacks with all locals, which takes seconds.
 configure_logs("test", "warning")
@@ -98,3 +103,25 @@ async def service_database(
     """`await service_database("recon-svc", "recon_svc")`: a fresh, migrated database."""
     yield databases.make
     await databases.drop_all()
+
+
+@pytest.fixture
+def handlers() -> Handlers:
+    """What the consumer of a `pair` does: one row per event."""
+    return {InvoiceVoided: record_effects}
+
+
+@pytest.fixture
+async def pair(
+    service_database: Callable[[str, str], Awaitable[ServiceDatabase]], broker: str
+) -> Pair:
+    """Two services on the broker of the tests."""
+    made = await make_pair(service_database, broker, is_embedded=backing.kind() == "embedded")
+    await create_topics(broker, [made.broker.topic("invoice-voided")])
+    return made
+
+
+@pytest.fixture
+def group() -> str:
+    """Groups live on the broker of all tests, so each test has its own."""
+    return f"recon-svc-{new_id().hex[-12:]}"

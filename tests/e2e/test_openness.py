@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import sys
 
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from billing_local.commands import SERVICES, base_env, package, role_dsn
+from billing_local.commands import SERVICES
+from e2e.audit import verify_audit
 from e2e.company import Company, all_holds
 
 #: How long a topic may take to show an event, in seconds.
@@ -62,27 +62,9 @@ async def test_the_audit_chain_of_every_service_verifies(company: Company) -> No
         {"action": "keep-on-account", "reason": "paid in advance"},
     )
     await all_holds(company.stack)
-    checked = await asyncio.gather(*(_verify(company, service) for service in SERVICES))
+    checked = await asyncio.gather(
+        *(verify_audit(company.stack.admin_dsn, service) for service in SERVICES)
+    )
     for status, said in checked:
         assert status == 0, said
         assert not said.startswith("0 chains"), said
-
-
-async def _verify(company: Company, service: str) -> tuple[int, str]:
-    role = f"{service.removesuffix('-svc')}_relay"
-    settings = {
-        "BILLING_PROFILE": "test",
-        "BILLING_WORKER_DATABASE_URL": role_dsn(company.stack.admin_dsn, role),
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        f"{package(service)}.main",
-        "verify-audit",
-        env=base_env() | settings,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, said.decode()[-1000:]

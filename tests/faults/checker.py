@@ -1,13 +1,13 @@
 """What must hold after the storm, from the databases, the topics and the history alone."""
 
 import asyncio
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import asyncpg
 
-from billing_local.commands import SERVICES, base_env, package, role_dsn
+from billing_local.commands import SERVICES
+from e2e.audit import verify_audit
 from e2e.invariants import CHECKS, SUBSCRIBED, broken
 from faults.answers import unaccounted
 from faults.history import History
@@ -127,25 +127,10 @@ async def broken_chains(
     it has not seen every entry there is."""
     wrong = []
     # Together: most of it is the start of a process.
-    said = await asyncio.gather(*(_verify_audit(admin_dsn, service) for service in services))
+    said = await asyncio.gather(*(verify_audit(admin_dsn, service) for service in services))
     for service, (code, words) in zip(services, said, strict=True):
         schema = service.removesuffix("-svc")
         entries = await conn.fetchval(f"select count(*) from {schema}.audit_entry")
         if code != 0 or f" {entries} entries, 0 findings" not in words:
             wrong.append(f"{service}, {entries} audit entries: {words[-500:]}")
     return wrong
-
-
-async def _verify_audit(admin_dsn: str, service: str) -> tuple[int | None, str]:
-    settings = {
-        "BILLING_PROFILE": "test",
-        "BILLING_WORKER_DATABASE_URL": role_dsn(admin_dsn, f"{service.removesuffix('-svc')}_relay"),
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", f"{package(service)}.main", "verify-audit"),
-        env=base_env() | settings,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    return process.returncode, said.decode()

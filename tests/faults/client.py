@@ -65,6 +65,11 @@ class PatientTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
+def patient_client(history: History, seed: int) -> httpx.AsyncClient:
+    """A client that never gives up."""
+    return httpx.AsyncClient(transport=PatientTransport(history, Random(seed)))
+
+
 def _tenant(request: httpx.Request) -> str:
     """Whom the token speaks for."""
     claims = request.headers["Authorization"].split(".")[1]

@@ -30,7 +30,7 @@ from billing_local.stack import Stack
 from e2e.company import Company, a_day, invoice_line
 from faults.answers import unaccounted
 from faults.checker import unanswered
-from faults.client import PatientTransport
+from faults.client import patient_client
 from faults.history import History
 from faults.proxy import Proxy
 
@@ -104,7 +104,7 @@ async def anvil(folder: Path) -> AsyncIterator[Anvil]:
     proxy = Proxy(ports["postgres"], lambda: stack.port("postgres"))
     proxy.start()
     try:
-        async with stack, _client(history, 0) as client:
+        async with stack, patient_client(history, 0) as client:
             company = await Company.founded(stack, client)
             await company.customer("anvil")
             yield Anvil(stack, proxy, history, company)
@@ -169,7 +169,8 @@ async def strike(on: Anvil, keys: int, seed: int) -> Told:
     turns = asyncio.Semaphore(IN_HAND)
     async with contextlib.AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(_client(on.history, seed + n)) for n in range(CLIENTS)
+            await stack.enter_async_context(patient_client(on.history, seed + n))
+            for n in range(CLIENTS)
         ]
         faults = asyncio.create_task(_faults(on, rng, told))
 
@@ -252,10 +253,6 @@ async def _effects(on: Anvil, keys: int) -> list[str]:
         return wrong
     finally:
         await conn.close()
-
-
-def _client(history: History, seed: int) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=PatientTransport(history, Random(seed)))
 
 
 def main() -> int:

@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +17,6 @@ from random import Random
 from uuid import UUID
 
 import asyncpg
-import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -29,7 +27,7 @@ from billing_local.month.model import TenantMonth
 from billing_local.month.run import play
 from faults import checker
 from faults.books import Books, books, differences
-from faults.client import PatientTransport
+from faults.client import PatientTransport, patient_client
 from faults.history import History
 from faults.machine import Machine
 from faults.nemesis import Nemesis
@@ -207,7 +205,7 @@ async def _judge(
 async def _proofs(machine: Machine, tenants: Sequence[UUID], history: History) -> list[str]:
     """Ask for the full proof of every tenant's books; those that are not proved, a line each."""
     wrong = []
-    async with _client(history, 0) as client:
+    async with patient_client(history, 2) as client:
         for tenant_id in tenants:
             stack = machine.stack
             doors = Doors(client, stack.urls, stack.headers(tenant_id, "senior"))
@@ -235,12 +233,6 @@ async def _figures(machine: Machine, history: History) -> dict[str, object]:
     counts["of them asked more than once"] = sum(1 for fact in answered if fact["replayed"])
     counts["tries without an answer"] = sum(1 for _ in history.read("tried"))
     return counts
-
-
-@asynccontextmanager
-async def _client(history: History, seed: int):
-    async with httpx.AsyncClient(transport=PatientTransport(history, Random(seed + 2))) as client:
-        yield client
 
 
 def show(told: Told, seed: int, console: Console) -> None:

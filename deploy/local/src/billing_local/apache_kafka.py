@@ -2,15 +2,13 @@
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
-import time
 from pathlib import Path
+from typing import IO
 
+from billing_local.child import end, kill, launch, listens
 from billing_local.kafka_jars import HERE, KafkaUnavailable, java, kafka_jars
 from billing_local.ports import HOST
-from billing_local.unprivileged import die_with_parent
 
 START_SECONDS = 120.0
 STOP_SECONDS = 20.0
@@ -91,39 +89,29 @@ class ApacheKafka:
         with self.log.open("ab") as log:
             if not (self.folder / "log" / "meta.properties").exists():
                 command = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]
-                self._launch([*command, str(properties)], log.fileno()).wait(START_SECONDS)
-            self._process = self._launch(["kafka.Kafka", str(properties)], log.fileno())
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            # It listens only when it is ready to serve.
-            with socket.socket() as probe:
-                if probe.connect_ex((HOST, self.port)) == 0:
-                    return
-            time.sleep(0.05)
+                self._launch([*command, str(properties)], log).wait(START_SECONDS)
+            self._process = self._launch(["kafka.Kafka", str(properties)], log)
+        # It listens only when it is ready to serve.
+        if listens(self._process, self.port, START_SECONDS):
+            return
         self.kill()
         raise KafkaUnavailable(f"Apache Kafka did not start; see {self.log}")
 
     def stop(self) -> None:
         """SIGTERM, then insist."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        if self._process is not None:
+            end(self._process, STOP_SECONDS)
 
     def kill(self) -> None:
         """SIGKILL; what it acknowledged is there at the next start."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            kill(self._process)
 
     def forget(self) -> None:
         """Lose the whole log, as a lost disk does. Only while it is down."""
         shutil.rmtree(self.folder / "log", ignore_errors=True)
 
-    def _launch(self, command: list[str], log: int) -> subprocess.Popen[bytes]:
+    def _launch(self, command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         # fmt: off
         argv = [
             java(), "-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true",
@@ -131,12 +119,4 @@ class ApacheKafka:
             "-cp", f"{kafka_jars()}/*", *command,
         ]
         # fmt: on
-        return subprocess.Popen(  # noqa: S603 - the jars were checked against their hashes
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={"PATH": os.environ.get("PATH", "")},
-            start_new_session=True,
-            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - the child only execs
-        )
+        return launch(argv, {"PATH": os.environ.get("PATH", "")}, log)

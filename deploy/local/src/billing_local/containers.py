@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import asyncpg
@@ -26,7 +27,7 @@ class ContainerUnavailable(BrokerUnavailable):
     """BROKER=testcontainers was asked for, and there is no engine, or no image, or no start."""
 
 
-class Container:
+class Container(ABC):
     """A container with one port, bound to `port` here; its data lives as long as it does."""
 
     def __init__(self, image: str, inside: int, port: int, environment: Mapping[str, str]) -> None:
@@ -71,9 +72,9 @@ class Container:
         self.stop()
         raise ContainerUnavailable(f"the container did not get ready:\n{tail}")
 
+    @abstractmethod
     async def serves(self) -> bool:
         """Whether what is in it answers."""
-        raise NotImplementedError
 
     def stop(self) -> None:
         """Stop and remove it."""

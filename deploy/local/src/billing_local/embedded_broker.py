@@ -1,15 +1,12 @@
 """A Kafka-compatible broker from a wheel (Tansu). Its log is in memory: a restart forgets it."""
 
 import os
-import signal
-import socket
 import subprocess
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
+from billing_local.child import end, kill, launch, listens
 from billing_local.ports import HOST, is_free
-from billing_local.unprivileged import die_with_parent
 
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0
@@ -52,47 +49,30 @@ class EmbeddedBroker:
         if not is_free(self.port):
             raise BrokerUnavailable(f"port {self.port} is taken")
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        # fmt: off
+        argv = [
+            str(binary()), "broker",
+            f"--listener-url=tcp://{HOST}:{self.port}",
+            f"--advertised-listener-url=tcp://{HOST}:{self._advertised_port}",
+            "--storage-engine=memory://tansu/", "--silent",
+        ]
+        # fmt: on
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own wheel's binary
-                [
-                    str(binary()),
-                    "broker",
-                    f"--listener-url=tcp://{HOST}:{self.port}",
-                    f"--advertised-listener-url=tcp://{HOST}:{self._advertised_port}",
-                    "--storage-engine=memory://tansu/",
-                    "--silent",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={"PATH": os.environ.get("PATH", "")},
-                start_new_session=True,
-                preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one thread
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex((HOST, self.port)) == 0:
-                    return
-            time.sleep(0.02)
+            self._process = launch(argv, {"PATH": os.environ.get("PATH", "")}, log)
+        if listens(self._process, self.port, START_SECONDS):
+            return
         self.kill()
         raise BrokerUnavailable(f"the broker did not start; see {self.log}")
 
     def stop(self) -> None:
         """SIGTERM, then insist."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        if self._process is not None:
+            end(self._process, STOP_SECONDS)
 
     def kill(self) -> None:
         """SIGKILL: everything it held is gone, as after `stop`."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            kill(self._process)
 
     def forget(self) -> None:
         """Lose the whole log: it did so when it ended."""
